@@ -1,0 +1,136 @@
+/* zst.c - zstd frames with exact sizes; memory of zstd counts as ours. */
+#include "vs/zst.h"
+
+/* Frame headers and memory call-backs. */
+#define ZSTD_STATIC_LINKING_ONLY
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "vs/mem.h"
+
+#define LEVEL 3
+#define WINDOW_MAX (128ull << 20)
+
+static void *zst_alloc(void *opaque, size_t n)
+{
+	return vs_alloc(opaque, n, 1, "zstd", NULL);
+}
+
+static void zst_free(void *opaque, void *p)
+{
+	vs_free(opaque, p);
+}
+
+static ZSTD_customMem memory_of(struct vs_ctx *ctx)
+{
+	ZSTD_customMem mem = { zst_alloc, zst_free, ctx };
+
+	return mem;
+}
+
+static int fail_memory(struct vs_ctx *ctx, struct vs_err *err)
+{
+	return vs_fail(err, VS_ENOMEM,
+		       "zstd: no memory for its work area beside %llu bytes "
+		       "in use; raise --memory or use fewer threads",
+		       (unsigned long long)atomic_load(&ctx->mem_now));
+}
+
+size_t vs_zst_bound(size_t n)
+{
+	return ZSTD_compressBound(n);
+}
+
+int vs_zst_pack(struct vs_ctx *ctx, void *dst, size_t cap, const void *src,
+		size_t n, size_t *packed, struct vs_err *err)
+{
+	ZSTD_CCtx *z = ZSTD_createCCtx_advanced(memory_of(ctx));
+	size_t r;
+
+	if (z == NULL)
+		return fail_memory(ctx, err);
+	r = ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
+	if (!ZSTD_isError(r))
+		r = ZSTD_compress2(z, dst, cap, src, n);
+	ZSTD_freeCCtx(z);
+	if (ZSTD_isError(r)) {
+		if (ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation)
+			return fail_memory(ctx, err);
+		return vs_fail(err, VS_EINTERNAL,
+			       "zstd: cannot pack %zu bytes into %zu: %s", n,
+			       cap, ZSTD_getErrorName(r));
+	}
+	*packed = r;
+	return 0;
+}
+
+/* The header of the one frame that should stand at src. */
+static int check_frame(const void *src, size_t n, size_t raw, const char *what,
+		       struct vs_err *err)
+{
+	ZSTD_frameHeader h;
+	size_t len;
+
+	if (ZSTD_getFrameHeader(&h, src, n) != 0 || h.frameType != ZSTD_frame)
+		return vs_fail(err, VS_EDATA,
+			       "%s: %zu bytes that begin with no zstd frame",
+			       what, n);
+	if (h.frameContentSize == ZSTD_CONTENTSIZE_UNKNOWN)
+		return vs_fail(err, VS_EDATA,
+			       "%s: a zstd frame that does not state its "
+			       "size; expected %zu bytes",
+			       what, raw);
+	if (h.frameContentSize != raw)
+		return vs_fail(err, VS_EDATA,
+			       "%s: a zstd frame of %llu bytes; expected %zu",
+			       what, h.frameContentSize, raw);
+	if (h.windowSize > WINDOW_MAX)
+		return vs_fail(err, VS_EDATA,
+			       "%s: a zstd window of %llu bytes; at most %llu "
+			       "are accepted",
+			       what, h.windowSize, WINDOW_MAX);
+	if (h.dictID != 0)
+		return vs_fail(err, VS_EDATA,
+			       "%s: a zstd frame with a dictionary; expected "
+			       "none",
+			       what);
+	len = ZSTD_findFrameCompressedSize(src, n);
+	if (ZSTD_isError(len))
+		return vs_fail(err, VS_EDATA,
+			       "%s: a damaged zstd frame in %zu bytes: %s",
+			       what, n, ZSTD_getErrorName(len));
+	if (len != n)
+		return vs_fail(err, VS_EDATA,
+			       "%s: a zstd frame of %zu packed bytes; expected "
+			       "%zu",
+			       what, len, n);
+	return 0;
+}
+
+int vs_zst_unpack(struct vs_ctx *ctx, void *dst, size_t raw, const void *src,
+		  size_t n, const char *what, struct vs_err *err)
+{
+	int rc = check_frame(src, n, raw, what, err);
+	ZSTD_DCtx *z;
+	size_t r;
+
+	if (rc != 0)
+		return rc;
+	z = ZSTD_createDCtx_advanced(memory_of(ctx));
+	if (z == NULL)
+		return fail_memory(ctx, err);
+	r = ZSTD_decompressDCtx(z, dst, raw, src, n);
+	ZSTD_freeDCtx(z);
+	if (ZSTD_isError(r)) {
+		if (ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation)
+			return fail_memory(ctx, err);
+		return vs_fail(err, VS_EDATA,
+			       "%s: a damaged zstd frame of %zu bytes: %s",
+			       what, n, ZSTD_getErrorName(r));
+	}
+	if (r != raw)
+		return vs_fail(err, VS_EDATA,
+			       "%s: %zu bytes unpacked; expected %zu", what, r,
+			       raw);
+	return 0;
+}
