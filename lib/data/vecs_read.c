@@ -1,0 +1,230 @@
+/* vecs_read.c - rows of a set, decoded and checked.
+ *
+ * Files are read in large pieces: straight into the caller's rows where they
+ * lie in the file as in memory, else into scratch memory of one piece and
+ * from there, while it is in the cache.  Nothing is kept between calls, so
+ * threads may read one set at the same time.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "vecs_int.h"
+#include "vs/mem.h"
+#include "vs/num.h"
+
+/* Two floats of which one is infinite or no number: adding 1 to an exponent
+ * of all ones carries into the sign bit, which was masked away. */
+static inline uint64_t nonfinite_pair(uint64_t two)
+{
+	return (two & 0x7f8000007f800000u) + 0x0080000000800000u;
+}
+
+static bool all_finite(const uint8_t *p, size_t n)
+{
+	const uint64_t signs = 0x8000000080000000u;
+	uint64_t a[4], bad = 0;
+	uint32_t one;
+
+	for (; n >= 8; n -= 8, p += 32) {
+		memcpy(a, p, sizeof(a));
+		bad |= nonfinite_pair(a[0]) | nonfinite_pair(a[1]) |
+		       nonfinite_pair(a[2]) | nonfinite_pair(a[3]);
+	}
+	for (; n > 0; n--, p += 4) {
+		memcpy(&one, p, sizeof(one));
+		bad |= nonfinite_pair(one);
+	}
+	return (bad & signs) == 0;
+}
+
+/* The half-precision number h, exactly. */
+static float widen(uint16_t h)
+{
+	uint32_t sign = (uint32_t)(h & 0x8000) << 16;
+	uint32_t mag = (uint32_t)(h & 0x7fff) << 13;
+	float f;
+
+	if (mag >= 0x0f800000u) /* infinite or no number */
+		return vs_bits_f32(sign | 0x7f800000u | mag);
+	if (mag >= 0x00800000u) /* the bias of exponents goes from 15 to 127 */
+		return vs_bits_f32(sign | (mag + (112u << 23)));
+	/* Subnormal: 2^-14 * (1 + m) - 2^-14 with the sign put on. */
+	f = vs_bits_f32(0x38800000u + mag) - vs_bits_f32(0x38800000u);
+	return sign != 0 ? -f : f;
+}
+
+static void widen_f16(const uint8_t *src, size_t n, uint8_t *dst)
+{
+	float f;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		f = widen(vs_get_le16(src + 2 * i));
+		memcpy(dst + 4 * i, &f, sizeof(f));
+	}
+}
+
+/* What is too large becomes infinite and is refused afterwards. */
+static void narrow_f64(const uint8_t *src, size_t n, uint8_t *dst)
+{
+	double d;
+	float f;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		memcpy(&d, src + 8 * i, sizeof(d));
+		f = (float)d;
+		memcpy(dst + 4 * i, &f, sizeof(f));
+	}
+}
+
+/* Takes the header off each of n rows, the first of which is row. */
+static int strip_leads(const struct vs_vecs_file *f, const uint8_t *src,
+		       uint64_t row, size_t n, uint8_t *dst, struct vs_err *err)
+{
+	size_t row_bytes = f->stride - VS_VECS_LEAD, i;
+
+	for (i = 0; i < n; i++, src += f->stride, dst += row_bytes) {
+		if (vs_get_le32(src) != f->dim)
+			break;
+		memcpy(dst, src + VS_VECS_LEAD, row_bytes);
+	}
+	if (i == n)
+		return 0;
+	row += i;
+	return vs_fail(err, VS_EDATA,
+		       "%s: row %llu (counted from 0, at offset %llu) says "
+		       "dimension %d; expected %u as in row 0; the file is "
+		       "damaged or not %s",
+		       vs_file_path(f->file), (unsigned long long)row,
+		       (unsigned long long)(row * f->stride),
+		       (int32_t)vs_get_le32(src), f->dim,
+		       vs_vecs_format_name(f->format));
+}
+
+static const char *value_text(float f, enum vs_dtype stored,
+			      const uint8_t *elem)
+{
+	double d;
+
+	if (isnan(f))
+		return "nan";
+	memcpy(&d, elem, stored == VS_F64 ? sizeof(d) : 0);
+	if (stored == VS_F64 && isfinite(d))
+		return "out of the range of f32";
+	return f > 0 ? "infinite" : "minus infinite";
+}
+
+/* rows are n decoded rows of f from row on, src the same as stored. */
+static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
+			uint64_t row, size_t n, const uint8_t *rows,
+			struct vs_err *err)
+{
+	size_t elem = vs_dtype_size(f->stored), r, c;
+	float x = 0;
+
+	if (f->dtype != VS_F32 || all_finite(rows, n * f->dim))
+		return 0;
+	for (r = 0; r < n - 1; r++, rows += (size_t)f->dim * 4)
+		if (!all_finite(rows, f->dim))
+			break;
+	for (c = 0; c < f->dim; c++) {
+		memcpy(&x, rows + 4 * c, sizeof(x));
+		if (!isfinite(x))
+			break;
+	}
+	return vs_fail(err, VS_EDATA,
+		       "%s: row %llu column %zu (both counted from 0) is %s; "
+		       "expected finite values; correct the row or remove it",
+		       vs_file_path(f->file), (unsigned long long)(row + r), c,
+		       value_text(x, f->stored,
+				  src + r * f->stride + f->lead + c * elem));
+}
+
+/* n rows as they lie in the file to rows as they lie in memory. */
+static int decode(const struct vs_vecs_file *f, const uint8_t *src,
+		  uint64_t row, size_t n, uint8_t *rows, struct vs_err *err)
+{
+	int rc = 0;
+
+	if (f->lead != 0)
+		rc = strip_leads(f, src, row, n, rows, err);
+	else if (f->stored == VS_F16)
+		widen_f16(src, n * f->dim, rows);
+	else if (f->stored == VS_F64)
+		narrow_f64(src, n * f->dim, rows);
+	if (rc == 0)
+		rc = check_finite(f, src, row, n, rows, err);
+	return rc;
+}
+
+int vs_vecs_read_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
+		      uint64_t first, uint64_t n, uint8_t *rows,
+		      struct vs_err *err)
+{
+	bool direct = f->lead == 0 && f->stored == f->dtype;
+	size_t row_bytes = (size_t)f->dim * vs_dtype_size(f->dtype);
+	size_t step = (size_t)vs_min_u64(n, VS_VECS_CHUNK / f->stride);
+	uint8_t *scratch = NULL, *to;
+	size_t take;
+	int rc = 0;
+
+	if (!direct) {
+		scratch = vs_alloc(ctx, step, f->stride, "read buffer", err);
+		if (scratch == NULL)
+			return VS_ENOMEM;
+	}
+	for (; rc == 0 && n > 0; n -= take, first += take) {
+		take = (size_t)vs_min_u64(n, step);
+		to = direct ? rows : scratch;
+		rc = vs_file_pread(ctx, f->file, to, take * f->stride,
+				   f->offset + first * f->stride, err);
+		if (rc == 0)
+			rc = decode(f, to, first, take, rows, err);
+		rows += take * row_bytes;
+	}
+	vs_free(ctx, scratch);
+	return rc;
+}
+
+/* The file that holds row: the last one that begins at it or before; empty
+ * files begin where the next one does. */
+static struct vs_vecs_file *find_file(struct vs_vecs *v, uint64_t row)
+{
+	size_t lo = 0, hi = v->n_files, mid;
+
+	while (hi - lo > 1) {
+		mid = lo + (hi - lo) / 2;
+		if (v->file[mid].first <= row)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &v->file[lo];
+}
+
+int vs_vecs_read(struct vs_ctx *ctx, struct vs_vecs *v, uint64_t first,
+		 size_t n, void *rows, struct vs_err *err)
+{
+	struct vs_vecs_file *f;
+	uint8_t *to = rows;
+	uint64_t take, at;
+	int rc = 0;
+
+	if (first > v->n_rows || n > v->n_rows - first)
+		return vs_fail(err, VS_EINTERNAL,
+			       "%s: %zu rows from row %llu on were asked for; "
+			       "it holds %llu",
+			       v->name, n, (unsigned long long)first,
+			       (unsigned long long)v->n_rows);
+	while (rc == 0 && n > 0) {
+		f = find_file(v, first);
+		at = first - f->first;
+		take = vs_min_u64(n, f->n_rows - at);
+		rc = vs_vecs_read_file(ctx, f, at, take, to, err);
+		to += (size_t)take * v->row_bytes;
+		first += take;
+		n -= (size_t)take;
+	}
+	return rc;
+}
