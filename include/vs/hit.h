@@ -1,0 +1,76 @@
+/* hit.h - one answer of a search, its total order, and the k best of a query.
+ *
+ * A hit carries a rank key: an integer that is smaller for a nearer row under
+ * every metric.  So every heap, merge and comparison is the same integer
+ * order (key, then id), whatever the metric; the direction of a similarity
+ * cannot be got wrong.  Keys convert exactly to and from canonical values:
+ *
+ *   integer rows  L2, L1: the distance; IP: the product negated
+ *   f32 rows      the value's bits as an ordered integer (sign-magnitude to
+ *                 two's complement), negated for similarities; NaN is worst
+ */
+#ifndef VS_HIT_H
+#define VS_HIT_H
+
+#include <math.h>
+
+#include "vs/num.h"
+#include "vs/types.h"
+
+struct vs_hit {
+	uint64_t id; /* VS_ID_NONE pads */
+	int64_t key;
+};
+
+#define VS_KEY_WORST INT64_MAX
+
+static inline bool vs_hit_less(const struct vs_hit *a, const struct vs_hit *b)
+{
+	return a->key < b->key || (a->key == b->key && a->id < b->id);
+}
+
+static inline int64_t vs_key_of_f32(float value, bool similarity)
+{
+	uint32_t u = vs_f32_bits(value);
+	int64_t ordered;
+
+	if (value != value)
+		return (int64_t)INT32_MAX + 1;
+	ordered = u >> 31 ? -(int64_t)(u & 0x7fffffffu) : (int64_t)u;
+	return similarity ? -ordered : ordered;
+}
+
+static inline float vs_f32_of_key(int64_t key, bool similarity)
+{
+	int64_t ordered = similarity ? -key : key;
+
+	if (key > INT32_MAX)
+		return NAN;
+	return vs_bits_f32(ordered < 0 ? 0x80000000u | (uint32_t)-ordered :
+					 (uint32_t)ordered);
+}
+
+/* The user's value of a key: squared L2, L1, product or cosine. */
+double vs_key_value(enum vs_metric metric, enum vs_dtype dtype, int64_t key);
+
+/* The k best of one query: a max-heap on (key, id) in k slots of the caller.
+ * slots[0] is the worst once full.  Starts as n = 0. */
+struct vs_topk {
+	struct vs_hit *slots; /* [k] */
+	uint32_t k;
+	uint32_t n;
+};
+
+/* The key a row must not exceed to have a chance; VS_KEY_WORST until full. */
+static inline int64_t vs_topk_limit(const struct vs_topk *t)
+{
+	return t->n < t->k ? VS_KEY_WORST : t->slots[0].key;
+}
+
+/* Takes the hit when it is among the k best; true when it was taken. */
+bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id);
+/* Sorts the slots into ascending order and pads with id VS_ID_NONE and key
+ * VS_KEY_WORST up to k. */
+void vs_topk_finish(struct vs_topk *t);
+
+#endif

@@ -1,0 +1,303 @@
+/* sink.c - answers into one of several formats; text is made in sink_text.c.
+ *
+ * Everything but vsh is a sequence of bytes that is hashed while it is
+ * written, so that "the same file stands there already" needs no second copy.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "hits_int.h"
+#include "vs/mem.h"
+#include "vs/num.h"
+
+#define FLUSH_BYTES ((size_t)1 << 16)
+
+struct vs_sink {
+	enum vs_hits_format format;
+	struct vs_hits_writer *vsh; /* or */
+	struct vs_out *out;
+	struct vs_hasher *hash; /* of the bytes written */
+	uint64_t n_bytes;
+	struct vs_buf buf;	  /* bytes not yet written */
+	struct vs_hits_info info; /* without its owned parts */
+	char *path;
+	uint64_t n_done; /* queries */
+};
+
+static const struct {
+	const char *name; /* and suffix */
+	enum vs_hits_format format;
+} formats[] = {
+	{"vsh", VS_HITS_VSH},	  {"ivecs", VS_HITS_IVECS},
+	{"fvecs", VS_HITS_FVECS}, {"tsv", VS_HITS_TSV},
+	{"jsonl", VS_HITS_JSONL},
+};
+
+bool vs_hits_format_parse(const char *word, enum vs_hits_format *f)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (strcmp(word, formats[i].name) == 0) {
+			*f = formats[i].format;
+			return true;
+		}
+	}
+	return false;
+}
+
+int vs_hits_format_of(const char *path, enum vs_hits_format *f,
+		      struct vs_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	const char *dot = strrchr(slash != NULL ? slash : path, '.');
+
+	if (strcmp(path, "-") == 0) {
+		*f = VS_HITS_TSV;
+		return 0;
+	}
+	if (dot != NULL && vs_hits_format_parse(dot + 1, f))
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s: the name does not say which format; expected .vsh, "
+		       ".ivecs, .fvecs, .tsv or .jsonl, or give -f",
+		       path);
+}
+
+static int open_sink(struct vs_ctx *ctx, struct vs_sink *s,
+		     const struct vs_hits_info *info,
+		     const struct vs_digest *fingerprint, struct vs_err *err)
+{
+	int rc;
+
+	if (s->format == VS_HITS_VSH)
+		return vs_hits_create(ctx, s->path, info, fingerprint, &s->vsh,
+				      err);
+	rc = vs_hits_info_check(s->path, info, VS_EINTERNAL, err);
+	if (rc == 0)
+		rc = vs_hasher_create(ctx, &s->hash, err);
+	if (rc == 0)
+		rc = vs_out_create(ctx, s->path, &s->out, err);
+	return rc;
+}
+
+int vs_sink_create(struct vs_ctx *ctx, const char *path,
+		   enum vs_hits_format format, const struct vs_hits_info *info,
+		   const struct vs_digest *fingerprint, struct vs_sink **out,
+		   struct vs_err *err)
+{
+	struct vs_sink *s;
+	int rc;
+
+	*out = NULL;
+	if (format == VS_HITS_AUTO) {
+		rc = vs_hits_format_of(path, &format, err);
+		if (rc != 0)
+			return rc;
+	}
+	s = vs_zalloc(ctx, 1, sizeof(*s), "output of hits", err);
+	if (s == NULL)
+		return VS_ENOMEM;
+	s->format = format;
+	s->info = *info;
+	s->path = vs_strdup(ctx, path, err);
+	rc = s->path == NULL ? VS_ENOMEM : 0;
+	if (rc == 0)
+		rc = open_sink(ctx, s, info, fingerprint, err);
+	if (rc != 0) {
+		vs_sink_abort(ctx, s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+static int flush(struct vs_ctx *ctx, struct vs_sink *s, struct vs_err *err)
+{
+	int rc = vs_out_append(ctx, s->out, s->buf.p, s->buf.n, err);
+
+	vs_hasher_add(s->hash, s->buf.p, s->buf.n);
+	s->n_bytes += s->buf.n;
+	vs_buf_clear(&s->buf);
+	return rc;
+}
+
+static int put_ivecs(struct vs_ctx *ctx, struct vs_sink *s,
+		     const struct vs_hit *hits, struct vs_err *err)
+{
+	uint8_t b[4];
+	uint32_t i;
+	int rc;
+
+	vs_put_le32(b, s->info.k);
+	rc = vs_buf_append(ctx, &s->buf, b, sizeof(b), err);
+	for (i = 0; rc == 0 && i < s->info.k; i++) {
+		if (hits[i].id != VS_ID_NONE && hits[i].id > INT32_MAX)
+			return vs_fail(err, VS_EDATA,
+				       "%s: query %" PRIu64 " has id %" PRIu64
+				       ", and ivecs ends at 2147483647; use "
+				       "-f vsh, tsv or jsonl",
+				       s->path, s->n_done, hits[i].id);
+		/* VS_ID_NONE cut to 32 bits is -1. */
+		vs_put_le32(b, (uint32_t)hits[i].id);
+		rc = vs_buf_append(ctx, &s->buf, b, sizeof(b), err);
+	}
+	return rc;
+}
+
+static float value_of(const struct vs_hits_info *info, const struct vs_hit *h)
+{
+	if (h->id == VS_ID_NONE)
+		return vs_metric_is_similarity(info->metric) ? -INFINITY
+							     : INFINITY;
+	return (float)vs_key_value(info->metric, info->dtype, h->key);
+}
+
+static int put_fvecs(struct vs_ctx *ctx, struct vs_sink *s,
+		     const struct vs_hit *hits, struct vs_err *err)
+{
+	uint8_t b[4];
+	uint32_t i;
+	int rc;
+
+	vs_put_le32(b, s->info.k);
+	rc = vs_buf_append(ctx, &s->buf, b, sizeof(b), err);
+	for (i = 0; rc == 0 && i < s->info.k; i++) {
+		vs_put_le32(b, vs_f32_bits(value_of(&s->info, &hits[i])));
+		rc = vs_buf_append(ctx, &s->buf, b, sizeof(b), err);
+	}
+	return rc;
+}
+
+static int put_query(struct vs_ctx *ctx, struct vs_sink *s,
+		     const struct vs_hit *hits, struct vs_err *err)
+{
+	switch (s->format) {
+	case VS_HITS_IVECS:
+		return put_ivecs(ctx, s, hits, err);
+	case VS_HITS_FVECS:
+		return put_fvecs(ctx, s, hits, err);
+	case VS_HITS_TSV:
+		return vs_sink_put_tsv(ctx, &s->info, s->n_done, hits, &s->buf,
+				       err);
+	case VS_HITS_JSONL:
+		return vs_sink_put_jsonl(ctx, &s->info, s->n_done, hits,
+					 &s->buf, err);
+	case VS_HITS_AUTO:
+	case VS_HITS_VSH:
+		break;
+	}
+	return vs_fail(err, VS_EINTERNAL, "%s: unknown format %d of hits",
+		       s->path, (int)s->format);
+}
+
+int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
+		   const struct vs_hit *hits, size_t n, struct vs_err *err)
+{
+	int rc = 0;
+
+	if (s->vsh != NULL)
+		return vs_hits_append(ctx, s->vsh, hits, n, err);
+	if (n > s->info.n_queries - s->n_done)
+		return vs_fail(err, VS_EINTERNAL,
+			       "%s: hits of more than %" PRIu64 " queries",
+			       s->path, s->info.n_queries);
+	for (; rc == 0 && n != 0; n--, hits += s->info.k) {
+		rc = vs_hits_check(s->path, &s->info, s->n_done, hits,
+				   VS_EINTERNAL, err);
+		if (rc == 0)
+			rc = put_query(ctx, s, hits, err);
+		if (rc == 0)
+			s->n_done++;
+		if (rc == 0 && s->buf.n >= FLUSH_BYTES)
+			rc = flush(ctx, s, err);
+	}
+	return rc;
+}
+
+/* 0 when the file that stands there has the bytes that were written. */
+static int compare(struct vs_ctx *ctx, const struct vs_sink *s,
+		   struct vs_err *err)
+{
+	struct vs_digest want, found;
+	struct vs_hasher *h = NULL;
+	struct vs_file *file = NULL;
+	uint64_t n_bytes = 0;
+	uint8_t *room;
+	size_t got = 0;
+	int rc;
+
+	room = vs_alloc(ctx, FLUSH_BYTES, 1, "read buffer", err);
+	rc = room == NULL ? VS_ENOMEM : vs_hasher_create(ctx, &h, err);
+	if (rc == 0)
+		rc = vs_file_open(ctx, s->path, &file, err);
+	while (rc == 0) {
+		rc = vs_file_read(ctx, file, room, FLUSH_BYTES, &got, err);
+		if (rc != 0 || got == 0)
+			break;
+		vs_hasher_add(h, room, got);
+		n_bytes += got;
+	}
+	if (rc == 0) {
+		vs_hasher_done(h, &found);
+		vs_hasher_done(s->hash, &want);
+		if (n_bytes != s->n_bytes || !vs_digest_equal(&found, &want))
+			rc = vs_fail(err, VS_ECREATE,
+				     "%s: exists with other contents; remove "
+				     "it or give --replace",
+				     s->path);
+	}
+	vs_file_close(ctx, file);
+	vs_hasher_destroy(ctx, h);
+	vs_free(ctx, room);
+	return rc;
+}
+
+static int finish(struct vs_ctx *ctx, struct vs_sink *s, enum vs_publish how,
+		  struct vs_err *err)
+{
+	bool existed = false;
+	int rc;
+
+	if (s->vsh != NULL) {
+		rc = vs_hits_finish(ctx, s->vsh, how, err);
+		s->vsh = NULL;
+		return rc;
+	}
+	if (s->n_done != s->info.n_queries)
+		return vs_fail(err, VS_EINTERNAL,
+			       "%s: hits of %" PRIu64 " of %" PRIu64 " queries",
+			       s->path, s->n_done, s->info.n_queries);
+	rc = flush(ctx, s, err);
+	if (rc != 0)
+		return rc;
+	rc = vs_out_publish(ctx, s->out, how, &existed, err);
+	s->out = NULL;
+	if (rc != 0 && existed) {
+		rc = compare(ctx, s, err);
+		if (rc == 0 && err != NULL)
+			vs_err_clear(err);
+	}
+	return rc;
+}
+
+int vs_sink_finish(struct vs_ctx *ctx, struct vs_sink *s, enum vs_publish how,
+		   struct vs_err *err)
+{
+	int rc = finish(ctx, s, how, err);
+
+	vs_sink_abort(ctx, s);
+	return rc;
+}
+
+void vs_sink_abort(struct vs_ctx *ctx, struct vs_sink *s)
+{
+	if (s == NULL)
+		return;
+	vs_hits_abort(ctx, s->vsh);
+	vs_out_abort(ctx, s->out);
+	vs_hasher_destroy(ctx, s->hash);
+	vs_buf_free(ctx, &s->buf);
+	vs_free(ctx, s->path);
+	vs_free(ctx, s);
+}
