@@ -1,0 +1,45 @@
+/* coarse.h - the coarse quantizer: which centroid is nearest, which are the
+ * nprobe nearest.
+ *
+ * Scores come from f32 tiles; whatever the tile's error bound (vs/kern.h)
+ * leaves open is settled by the canonical kernel, ties by the lower cell.  So
+ * answers are the same for any instruction set, thread count and block size.
+ * u8 rows are widened to f32 one tile at a time.
+ */
+#ifndef VS_COARSE_H
+#define VS_COARSE_H
+
+#include "vs/ctx.h"
+#include "vs/types.h"
+
+struct vs_coarse;
+
+/* Copies centroids [nlist][dim] into panels. */
+int vs_coarse_create(struct vs_ctx *ctx, const float *centroids,
+		     uint32_t nlist, uint32_t dim, struct vs_coarse **out,
+		     struct vs_err *err) VS_MUST_CHECK;
+void vs_coarse_destroy(struct vs_ctx *ctx, struct vs_coarse *c);
+
+/* Rows of f32 or u8, dense: [n][dim]. */
+struct vs_rows {
+	const void *p;
+	uint64_t n;
+	uint32_t dim;
+	enum vs_dtype dtype; /* VS_F32 or VS_U8 */
+};
+
+/* cell[i]: the centroid nearest to row i under L2, lowest on ties.  dist (may
+ * be NULL) gets the canonical squared distances.  Parallel. */
+int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
+		     const struct vs_rows *rows, uint32_t *cell, float *dist,
+		     struct vs_err *err) VS_MUST_CHECK;
+
+/* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i under
+ * metric (L2, or IP: largest product), the very nearest first, the others in
+ * ascending cell order.  1 <= nprobe <= nlist.  Parallel. */
+int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
+		    enum vs_metric metric, const struct vs_rows *queries,
+		    uint32_t nprobe, uint32_t *cells,
+		    struct vs_err *err) VS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,367 @@
+/* kmeans.c - the iterations; assignment itself is vs/coarse.h. */
+#include "vs/kmeans.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "vs/hash.h"
+#include "vs/mem.h"
+#include "vs/num.h"
+#include "vs/par.h"
+#include "vs/rng.h"
+
+/* Nudge of a split cell, relative (Faiss: EPS 1/1024). */
+#define SPLIT_EPS (1.0f / 1024)
+
+struct state {
+	struct vs_ctx *ctx;
+	const struct vs_rows *rows;
+	uint32_t nlist;
+	float *centroids;
+	uint32_t *cell;   /* [n] */
+	float *dist;      /* [n] */
+	uint64_t *start;  /* [nlist + 1]: rows of a cell in order[] */
+	uint32_t *order;  /* [n]: rows sorted by cell, ascending within */
+	int64_t *sum;     /* [n_threads][dim] */
+	double scale;     /* f32: fixed point = round(x * scale) */
+	struct vs_rng repair;
+};
+
+static void state_clear(struct state *s)
+{
+	vs_free(s->ctx, s->cell);
+	vs_free(s->ctx, s->dist);
+	vs_free(s->ctx, s->start);
+	vs_free(s->ctx, s->order);
+	vs_free(s->ctx, s->sum);
+}
+
+static int state_alloc(struct state *s, struct vs_err *err)
+{
+	static const char what[] = "k-means state";
+	struct vs_ctx *ctx = s->ctx;
+	uint64_t n = s->rows->n;
+
+	s->cell = vs_alloc(ctx, n, sizeof(*s->cell), what, err);
+	if (s->cell == NULL)
+		return VS_ENOMEM;
+	s->dist = vs_alloc(ctx, n, sizeof(*s->dist), what, err);
+	if (s->dist == NULL)
+		return VS_ENOMEM;
+	s->order = vs_alloc(ctx, n, sizeof(*s->order), what, err);
+	if (s->order == NULL)
+		return VS_ENOMEM;
+	s->start = vs_alloc(ctx, (size_t)s->nlist + 1, sizeof(*s->start), what,
+			    err);
+	if (s->start == NULL)
+		return VS_ENOMEM;
+	s->sum = vs_alloc(ctx, ctx->n_threads,
+			  s->rows->dim * sizeof(*s->sum), what, err);
+	return s->sum == NULL ? VS_ENOMEM : 0;
+}
+
+static const void *row_at(const struct vs_rows *rows, uint64_t i)
+{
+	return (const char *)rows->p +
+	       i * rows->dim * vs_dtype_size(rows->dtype);
+}
+
+static void widen(const struct vs_rows *rows, uint64_t i, float *out)
+{
+	const void *row = row_at(rows, i);
+	uint32_t x;
+
+	if (rows->dtype == VS_F32) {
+		memcpy(out, row, rows->dim * sizeof(float));
+		return;
+	}
+	for (x = 0; x < rows->dim; x++)
+		out[x] = ((const uint8_t *)row)[x];
+}
+
+/* The power of two that takes the largest magnitude times n to below 2^62. */
+static void choose_scale(struct state *s)
+{
+	const float *v = s->rows->p;
+	uint64_t n = s->rows->n * s->rows->dim, i;
+	float most = 0;
+	int e_value, e_rows;
+
+	s->scale = 1;
+	if (s->rows->dtype != VS_F32)
+		return;
+	for (i = 0; i < n; i++)
+		most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
+	if (most == 0)
+		return;
+	(void)frexp((double)most, &e_value);
+	(void)frexp((double)s->rows->n, &e_rows);
+	s->scale = ldexp(1.0, 62 - e_rows - e_value);
+}
+
+/* An open-addressing set of row hashes, to seed with distinct values. */
+struct seen {
+	uint64_t *slot;
+	uint64_t mask;
+};
+
+static bool seen_add(struct seen *set, uint64_t hash)
+{
+	uint64_t at;
+
+	hash |= 1; /* 0 marks an empty slot */
+	for (at = hash & set->mask; set->slot[at] != 0;
+	     at = (at + 1) & set->mask)
+		if (set->slot[at] == hash)
+			return false;
+	set->slot[at] = hash;
+	return true;
+}
+
+/* Distinct rows in the order of a seeded shuffle; when there are fewer distinct
+ * values than cells, the rest start as copies and are repaired as empty. */
+static int seed_centroids(struct state *s, uint64_t seed, struct vs_err *err)
+{
+	const struct vs_rows *rows = s->rows;
+	size_t row_bytes = rows->dim * vs_dtype_size(rows->dtype);
+	struct seen set = { NULL, 1023 };
+	uint32_t *perm = s->order, t;
+	struct vs_rng rng;
+	uint64_t i, j, n = 0, n_copies = 0;
+
+	while (set.mask < 4 * (uint64_t)s->nlist)
+		set.mask = set.mask * 2 + 1;
+	set.slot = vs_zalloc(s->ctx, set.mask + 1, sizeof(*set.slot),
+			     "k-means seeds", err);
+	if (set.slot == NULL)
+		return VS_ENOMEM;
+	vs_rng_init(&rng, seed, VS_STREAM_SEED);
+	for (i = 0; i < rows->n; i++)
+		perm[i] = (uint32_t)i;
+	for (i = 0; i < rows->n && n < s->nlist; i++) {
+		j = i + vs_rng_below(&rng, rows->n - i);
+		t = perm[i];
+		perm[i] = perm[j];
+		perm[j] = t;
+		if (seen_add(&set, vs_hash64(row_at(rows, perm[i]), row_bytes)))
+			widen(rows, perm[i],
+			      s->centroids + n++ * rows->dim);
+	}
+	for (; n < s->nlist; n++)
+		memcpy(s->centroids + n * rows->dim,
+		       s->centroids + n_copies++ * rows->dim,
+		       rows->dim * sizeof(float));
+	vs_free(s->ctx, set.slot);
+	return 0;
+}
+
+/* Counting sort of the rows by cell. */
+static void sort_by_cell(struct state *s)
+{
+	uint64_t i, n = s->rows->n, t, at = 0;
+	uint32_t c;
+
+	memset(s->start, 0, ((size_t)s->nlist + 1) * sizeof(*s->start));
+	for (i = 0; i < n; i++)
+		s->start[s->cell[i]]++;
+	for (c = 0; c <= s->nlist; c++) {
+		t = s->start[c];
+		s->start[c] = at;
+		at += t;
+	}
+	for (i = 0; i < n; i++)
+		s->order[s->start[s->cell[i]]++] = (uint32_t)i;
+	for (c = s->nlist; c > 0; c--)
+		s->start[c] = s->start[c - 1];
+	s->start[0] = 0;
+}
+
+static void add_row(const struct state *s, uint64_t i, int64_t *sum)
+{
+	const void *row = row_at(s->rows, i);
+	uint32_t x, dim = s->rows->dim;
+
+	if (s->rows->dtype == VS_U8) {
+		for (x = 0; x < dim; x++)
+			sum[x] += ((const uint8_t *)row)[x];
+		return;
+	}
+	/* A conversion that truncates is one instruction everywhere. */
+	for (x = 0; x < dim; x++)
+		sum[x] += (int64_t)((double)((const float *)row)[x] *
+				    s->scale);
+}
+
+/* The mean of one cell; an empty one keeps its centroid for the repair. */
+static int update_cell(void *arg, size_t c, unsigned thread,
+		       struct vs_err *err)
+{
+	struct state *s = arg;
+	uint32_t dim = s->rows->dim, x;
+	int64_t *sum = s->sum + (size_t)thread * dim;
+	uint64_t i, n = s->start[c + 1] - s->start[c];
+
+	(void)err;
+	if (n == 0)
+		return 0;
+	memset(sum, 0, dim * sizeof(*sum));
+	for (i = s->start[c]; i < s->start[c + 1]; i++)
+		add_row(s, s->order[i], sum);
+	for (x = 0; x < dim; x++)
+		s->centroids[c * dim + x] =
+			(float)((double)sum[x] / s->scale / (double)n);
+	return 0;
+}
+
+/* Cells with few rows in them lend nothing; picks by size, seeded. */
+static uint32_t pick_donor(struct state *s, uint64_t *size)
+{
+	uint64_t n = s->rows->n, r;
+	uint32_t c = 0, tries, best = 0;
+
+	for (tries = 0; tries < 64; tries++) {
+		r = vs_rng_below(&s->repair, n);
+		c = s->cell[r];
+		if (size[c] > 1)
+			return c;
+	}
+	for (c = 1; c < s->nlist; c++)
+		if (size[c] > size[best])
+			best = c;
+	return best;
+}
+
+static int repair_empty(struct state *s, uint64_t *n_repaired,
+			struct vs_err *err)
+{
+	uint32_t dim = s->rows->dim, c, donor, x;
+	uint64_t *size;
+	float *a, *b, eps;
+
+	size = vs_alloc(s->ctx, s->nlist, sizeof(*size), "cell sizes", err);
+	if (size == NULL)
+		return VS_ENOMEM;
+	for (c = 0; c < s->nlist; c++)
+		size[c] = s->start[c + 1] - s->start[c];
+	for (c = 0; c < s->nlist; c++) {
+		if (size[c] != 0)
+			continue;
+		donor = pick_donor(s, size);
+		a = s->centroids + (size_t)c * dim;
+		b = s->centroids + (size_t)donor * dim;
+		for (x = 0; x < dim; x++) {
+			eps = x % 2 == 0 ? SPLIT_EPS : -SPLIT_EPS;
+			a[x] = b[x] * (1 + eps);
+			b[x] = b[x] * (1 - eps);
+		}
+		size[c] = size[donor] / 2;
+		size[donor] -= size[c];
+		(*n_repaired)++;
+	}
+	vs_free(s->ctx, size);
+	return 0;
+}
+
+/* One assignment and, unless it is the last, one update. */
+static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
+		   struct vs_err *err)
+{
+	struct vs_coarse *coarse;
+	uint64_t i, n = s->rows->n;
+	double total = 0, size;
+	uint32_t c;
+	int rc;
+
+	rc = vs_coarse_create(s->ctx, s->centroids, s->nlist, s->rows->dim,
+			      &coarse, err);
+	if (rc != 0)
+		return rc;
+	rc = vs_coarse_assign(s->ctx, coarse, s->rows, s->cell, s->dist, err);
+	vs_coarse_destroy(s->ctx, coarse);
+	if (rc != 0)
+		return rc;
+	for (i = 0; i < n; i++)
+		total += (double)s->dist[i];
+	out->objective = total / (double)n;
+	sort_by_cell(s);
+	for (c = 0, total = 0; c < s->nlist; c++) {
+		size = (double)(s->start[c + 1] - s->start[c]);
+		total += size * size;
+	}
+	out->imbalance = s->nlist * total / (double)n / (double)n;
+	if (last)
+		return 0;
+	rc = vs_par_for(s->ctx, s->nlist, update_cell, s, err);
+	if (rc != 0)
+		return rc;
+	return repair_empty(s, &out->n_repaired, err);
+}
+
+static int lloyd(struct state *s, const struct vs_kmeans_params *params,
+		 struct vs_kmeans_result *out, struct vs_err *err)
+{
+	double before = INFINITY;
+	uint64_t repaired;
+	uint32_t it;
+	int rc;
+
+	for (it = 0; it <= params->iterations; it++) {
+		if (vs_ctx_stopping(s->ctx))
+			return vs_fail(err, VS_EAGAIN,
+				       "stopped in iteration %u of %u; "
+				       "run again", it, params->iterations);
+		repaired = out->n_repaired;
+		rc = iterate(s, out, it == params->iterations, err);
+		if (rc != 0)
+			return rc;
+		out->iterations = it;
+		vs_ctx_log(s->ctx, VS_LOG_DEBUG,
+			   "iteration %u: mean squared distance %.6g, "
+			   "imbalance %.3f", it, out->objective,
+			   out->imbalance);
+		vs_ctx_progress(s->ctx, "k-means", it, params->iterations,
+				"iterations");
+		/* Nothing moved: a further round would give the same. */
+		if (out->objective == before && repaired == out->n_repaired)
+			break;
+		before = out->objective;
+	}
+	return 0;
+}
+
+int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
+	      const struct vs_kmeans_params *params,
+	      struct vs_kmeans_result *out, struct vs_err *err)
+{
+	struct state s = { .ctx = ctx, .rows = rows, .nlist = params->nlist };
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (rows->n < params->nlist)
+		return vs_fail(err, VS_EDATA,
+			       "%llu training rows for %u centroids; give at "
+			       "least as many rows, or a smaller nlist",
+			       (unsigned long long)rows->n, params->nlist);
+	if (rows->n > UINT32_MAX)
+		return vs_fail(err, VS_EUSAGE,
+			       "%llu training rows; at most 2^32 - 1",
+			       (unsigned long long)rows->n);
+	vs_rng_init(&s.repair, params->seed, VS_STREAM_REPAIR);
+	s.centroids = vs_alloc(ctx, params->nlist, rows->dim * sizeof(float),
+			       "centroids", err);
+	if (s.centroids == NULL)
+		return VS_ENOMEM;
+	rc = state_alloc(&s, err);
+	if (rc == 0) {
+		choose_scale(&s);
+		rc = seed_centroids(&s, params->seed, err);
+	}
+	if (rc == 0)
+		rc = lloyd(&s, params, out, err);
+	state_clear(&s);
+	if (rc == 0)
+		out->centroids = s.centroids;
+	else
+		vs_free(ctx, s.centroids);
+	return rc;
+}

@@ -1,0 +1,180 @@
+/* model.c - reads and writes model files. */
+#include "vs/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "vs/mem.h"
+#include "vs/num.h"
+#include "vs/yaml.h"
+
+#define INFO_MAX 65536u
+
+static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
+		    const struct vs_model *m, const struct vs_model_notes *n,
+		    struct vs_err *err)
+{
+	char input[VS_DIGEST_TEXT_MAX];
+	struct vs_buf text = { 0 };
+	unsigned section;
+	int rc;
+
+	rc = vs_buf_printf(
+		ctx, &text, err,
+		"index: %s\ninput: \"%s\"\ninput_rows: %llu\n"
+		"sample_rows: %llu\niterations: %u\nseed: %llu\n"
+		"objective: %.9g\nimbalance: %.6g\nrepaired: %llu\n",
+		m->index.text, vs_digest_text(&m->input, input),
+		(unsigned long long)n->n_input,
+		(unsigned long long)n->n_sample, n->iterations,
+		(unsigned long long)n->seed, n->objective, n->imbalance,
+		(unsigned long long)n->n_repaired);
+	if (rc == 0)
+		rc = vs_cont_add_zst(ctx, w, VS_SEC_INFO, 1, &section, err);
+	if (rc == 0)
+		rc = vs_cont_append(ctx, w, section, text.p, text.n, err);
+	vs_buf_free(ctx, &text);
+	return rc;
+}
+
+int vs_model_write(struct vs_ctx *ctx, const char *path,
+		   const struct vs_model *m, const struct vs_model_notes *notes,
+		   enum vs_publish how, struct vs_err *err)
+{
+	struct vs_cont_head head = {
+		.kind = VS_KIND_MODEL,
+		.fingerprint = m->fingerprint,
+		.n_rows = notes->n_sample,
+		.dim = m->dim,
+		.metric = m->metric,
+		.dtype = m->dtype,
+	};
+	size_t n = (size_t)m->index.nlist * m->dim;
+	struct vs_cont_writer *w;
+	unsigned section;
+	int rc = vs_cont_create(ctx, path, &head, &w, err);
+
+	if (rc != 0)
+		return rc;
+	rc = vs_cont_add_raw(ctx, w, VS_SEC_CENT, n, 4, &section, err);
+	if (rc == 0)
+		rc = vs_cont_write(ctx, w, section, 0, m->centroids, n * 4,
+				   err);
+	if (rc == 0)
+		rc = put_info(ctx, w, m, notes, err);
+	if (rc == 0)
+		return vs_cont_publish(ctx, w, how, err);
+	vs_cont_abort(ctx, w);
+	return rc;
+}
+
+void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *m)
+{
+	if (m == NULL)
+		return;
+	vs_free(ctx, m->centroids);
+	vs_free(ctx, m);
+}
+
+static int read_info(struct vs_ctx *ctx, struct vs_cont *c,
+		      struct vs_model *m, struct vs_err *err)
+{
+	struct vs_yaml_doc *doc;
+	struct vs_span span;
+	const char *text;
+	char *buf;
+	int rc = vs_cont_find(c, VS_SEC_INFO, 1, &span, err);
+
+	if (rc != 0)
+		return rc;
+	if (span.n_bytes > INFO_MAX)
+		return vs_fail(err, VS_EDATA, "%s: INFO has %llu bytes; "
+			       "expected at most %u", vs_cont_path(c),
+			       (unsigned long long)span.n_bytes, INFO_MAX);
+	buf = vs_alloc(ctx, (size_t)span.n_bytes, 1, "INFO", err);
+	if (buf == NULL)
+		return VS_ENOMEM;
+	rc = vs_cont_read(ctx, c, &span, 0, buf, (size_t)span.n_bytes, err);
+	if (rc == 0)
+		rc = vs_yaml_parse(ctx, vs_cont_path(c), buf,
+				   (size_t)span.n_bytes, &doc, err);
+	vs_free(ctx, buf);
+	if (rc != 0)
+		return rc;
+	rc = vs_yaml_text(doc, vs_yaml_root(doc), "index", &text, err);
+	if (rc == 0 && vs_factory_parse(text, &m->index, NULL) != 0)
+		rc = vs_fail(err, VS_EVERSION,
+			     "%s: trained for an index '%.60s' that this "
+			     "version does not know", vs_cont_path(c), text);
+	if (rc == 0)
+		rc = vs_yaml_text(doc, vs_yaml_root(doc), "input", &text, err);
+	if (rc == 0 && !vs_digest_parse(text, &m->input))
+		rc = vs_fail(err, VS_EDATA, "%s: input is '%.40s', no digest",
+			     vs_cont_path(c), text);
+	vs_yaml_destroy(ctx, doc);
+	return rc;
+}
+
+static int bad(const struct vs_cont *c, const char *what, struct vs_err *err)
+{
+	return vs_fail(err, VS_EDATA,
+		       "%s: %s; the file is damaged: train it again",
+		       vs_cont_path(c), what);
+}
+
+static int read_centroids(struct vs_ctx *ctx, struct vs_cont *c,
+			  struct vs_model *m, struct vs_err *err)
+{
+	uint64_t n = (uint64_t)m->index.nlist * m->dim, i;
+	struct vs_span span;
+	int rc = vs_cont_find(c, VS_SEC_CENT, 4, &span, err);
+
+	if (rc != 0)
+		return rc;
+	if (span.count != n)
+		return bad(c, "CENT is not nlist x dim", err);
+	m->centroids = vs_alloc(ctx, n, 4, "centroids", err);
+	if (m->centroids == NULL)
+		return VS_ENOMEM;
+	rc = vs_cont_read(ctx, c, &span, 0, m->centroids, n * 4, err);
+	for (i = 0; rc == 0 && i < n; i++)
+		if (!isfinite(m->centroids[i]))
+			rc = bad(c, "a centroid is not finite", err);
+	return rc;
+}
+
+int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
+		  struct vs_err *err)
+{
+	const struct vs_cont_head *h;
+	struct vs_model *m;
+	struct vs_cont *c;
+	int rc = vs_cont_open(ctx, path, VS_KIND_MODEL, &c, err);
+
+	if (rc != 0)
+		return rc;
+	m = vs_zalloc(ctx, 1, sizeof(*m), "model", err);
+	if (m == NULL) {
+		vs_cont_close(ctx, c);
+		return VS_ENOMEM;
+	}
+	h = vs_cont_head(c);
+	m->metric = h->metric;
+	m->dtype = h->dtype;
+	m->dim = h->dim;
+	m->fingerprint = h->fingerprint;
+	if (h->dim < 1 || h->dim > VS_DIM_MAX)
+		rc = bad(c, "the dimension is out of range", err);
+	if (rc == 0)
+		rc = read_info(ctx, c, m, err);
+	if (rc == 0 && m->index.family != VS_FAMILY_IVF)
+		rc = bad(c, "a Flat index has no model", err);
+	if (rc == 0)
+		rc = read_centroids(ctx, c, m, err);
+	vs_cont_close(ctx, c);
+	if (rc == 0)
+		*out = m;
+	else
+		vs_model_destroy(ctx, m);
+	return rc;
+}

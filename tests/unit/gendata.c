@@ -1,0 +1,164 @@
+/* gendata.c - see gendata.h. */
+#include "gendata.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void gendata_make(struct gendata *g, enum vs_dtype dtype, uint64_t n,
+		  uint32_t dim, unsigned levels, uint64_t seed)
+{
+	struct vs_rng rng;
+	uint64_t i, centre;
+	uint32_t x;
+	unsigned v;
+
+	memset(g, 0, sizeof(*g));
+	g->dtype = dtype;
+	g->n = n;
+	g->dim = dim;
+	g->u8 = malloc(n * dim + 1);
+	g->f32 = malloc((n * dim + 1) * sizeof(float));
+	vs_rng_init(&rng, seed, VS_STREAM_TEST);
+	for (i = 0; i < n; i++) {
+		centre = vs_rng_below(&rng, 10);
+		for (x = 0; x < dim; x++) {
+			v = (unsigned)(vs_rng_at(9, centre, x) % levels) / 2 +
+			    (unsigned)vs_rng_below(&rng, levels / 2 + 1);
+			g->u8[i * dim + x] = (uint8_t)(v > 255 ? 255 : v);
+			g->f32[i * dim + x] =
+				((float)g->u8[i * dim + x] - 60) * 0.37f;
+		}
+	}
+}
+
+void gendata_free(struct gendata *g)
+{
+	free(g->u8);
+	free(g->f32);
+	memset(g, 0, sizeof(*g));
+}
+
+const void *gendata_row(const struct gendata *g, uint64_t i)
+{
+	if (g->dtype == VS_U8)
+		return g->u8 + i * g->dim;
+	return g->f32 + i * g->dim;
+}
+
+void gendata_rows(const struct gendata *g, struct vs_rows *out)
+{
+	out->p = gendata_row(g, 0);
+	out->n = g->n;
+	out->dim = g->dim;
+	out->dtype = g->dtype;
+}
+
+static int source_rewind(void *arg, struct vs_ctx *ctx, struct vs_err *err)
+{
+	(void)ctx;
+	(void)err;
+	((struct gendata *)arg)->at = 0;
+	return 0;
+}
+
+static int source_next(void *arg, struct vs_ctx *ctx, void *rows,
+		       uint64_t *ids, size_t n, size_t *got,
+		       struct vs_err *err)
+{
+	struct gendata *g = arg;
+	size_t i;
+
+	(void)ctx;
+	(void)err;
+	/* Odd block lengths, so that nothing relies on full ones. */
+	*got = (size_t)vs_min_u64(vs_min_u64(n, 977), g->n - g->at);
+	if (*got > 0)
+		memcpy(rows, gendata_row(g, g->at),
+		       *got * g->dim * vs_dtype_size(g->dtype));
+	for (i = 0; i < *got; i++)
+		ids[i] = g->id_base + g->at + i;
+	g->at += *got;
+	return 0;
+}
+
+void gendata_source(struct gendata *g, struct vs_source *out)
+{
+	out->dim = g->dim;
+	out->dtype = g->dtype;
+	out->n_rows = g->n;
+	out->id_max = g->id_base + g->n;
+	out->name = "made-up rows";
+	out->rewind = source_rewind;
+	out->next = source_next;
+	out->arg = g;
+}
+
+static float lanes(enum vs_metric metric, const float *q, const float *row,
+		   uint32_t dim)
+{
+	volatile float lane[16] = { 0 };
+	volatile float t;
+	uint32_t x;
+	int w;
+
+	for (x = 0; x < dim; x++) {
+		if (metric == VS_IP) {
+			t = q[x] * row[x];
+		} else {
+			t = q[x] - row[x];
+			t = t * t;
+		}
+		lane[x % 16] = lane[x % 16] + t;
+	}
+	for (w = 8; w > 0; w /= 2)
+		for (x = 0; x < (uint32_t)w; x++)
+			lane[x] = lane[x] + lane[x + (uint32_t)w];
+	return lane[0];
+}
+
+int64_t gendata_key(enum vs_metric metric, const struct gendata *q,
+		    uint64_t query, const struct gendata *g, uint64_t row)
+{
+	const uint8_t *a = g->u8 + row * g->dim, *b = q->u8 + query * g->dim;
+	int64_t sum = 0, t;
+	uint32_t x;
+
+	if (g->dtype == VS_F32)
+		return vs_key_of_f32(lanes(metric, q->f32 + query * g->dim,
+					   g->f32 + row * g->dim, g->dim),
+				     metric == VS_IP);
+	for (x = 0; x < g->dim; x++) {
+		t = (int64_t)a[x] - b[x];
+		sum += metric == VS_IP ? -(int64_t)a[x] * b[x] : t * t;
+	}
+	return sum;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	if (vs_hit_less(a, b))
+		return -1;
+	return vs_hit_less(b, a);
+}
+
+void gendata_knn(enum vs_metric metric, const struct gendata *q,
+		 uint64_t query, const struct gendata *g, const bool *use,
+		 uint32_t k, struct vs_hit *out)
+{
+	struct vs_hit *all = malloc((g->n + 1) * sizeof(*all));
+	uint64_t i, n = 0;
+
+	for (i = 0; i < g->n; i++) {
+		if (use != NULL && !use[i])
+			continue;
+		all[n].id = g->id_base + i;
+		all[n++].key = gendata_key(metric, q, query, g, i);
+	}
+	qsort(all, n, sizeof(*all), by_rank);
+	for (i = 0; i < k; i++) {
+		out[i].id = i < n ? all[i].id : VS_ID_NONE;
+		out[i].key = i < n ? all[i].key : VS_KEY_WORST;
+	}
+	free(all);
+}

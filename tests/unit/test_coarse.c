@@ -1,0 +1,196 @@
+/* The coarse quantizer: the nearest cell and the nprobe nearest are those of
+ * the canonical kernel, ties by the lower cell, on every instruction set and
+ * for values where the tile's rounding leaves much open. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/gendata.h"
+#include "vs/coarse.h"
+#include "vs/kern.h"
+#include "vs/mem.h"
+
+static void start(struct vs_ctx *ctx, enum vs_cpu cpu)
+{
+	vs_ctx_init(ctx);
+	ctx->n_threads = 2;
+	ctx->kern = vs_kern_exact(cpu);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	if (vs_hit_less(a, b))
+		return -1;
+	return vs_hit_less(b, a);
+}
+
+static int by_cell(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All cells of a row in canonical order. */
+static void rank_cells(const struct gendata *c, const struct gendata *q,
+		       uint64_t row, enum vs_metric metric,
+		       struct vs_hit *out)
+{
+	uint64_t i;
+
+	for (i = 0; i < c->n; i++) {
+		out[i].id = i;
+		out[i].key = gendata_key(metric, q, row, c, i);
+	}
+	qsort(out, c->n, sizeof(*out), by_rank);
+}
+
+static void check_probe(const uint32_t *got, const struct vs_hit *want,
+			uint32_t nprobe)
+{
+	uint32_t *a = malloc(nprobe * sizeof(*a));
+	uint32_t *b = malloc(nprobe * sizeof(*b));
+	uint32_t i;
+
+	for (i = 0; i < nprobe; i++) {
+		a[i] = got[i];
+		b[i] = (uint32_t)want[i].id;
+		if (i > 1)
+			assert_true(got[i - 1] < got[i]);
+	}
+	qsort(a, nprobe, sizeof(*a), by_cell);
+	qsort(b, nprobe, sizeof(*b), by_cell);
+	assert_memory_equal(a, b, nprobe * sizeof(*a));
+	free(a);
+	free(b);
+}
+
+/* Centroids c against rows q (f32 values in both, type as q says). */
+static void check(struct vs_ctx *ctx, struct gendata *c,
+		  const struct gendata *q, enum vs_metric metric)
+{
+	static const uint32_t probes[] = { 1, 2, 9, 100, 1u << 30 };
+	struct vs_hit *want = malloc(c->n * sizeof(*want));
+	uint32_t *cell = malloc(q->n * c->n * sizeof(*cell)), nprobe;
+	float *dist = malloc(q->n * sizeof(*dist));
+	struct vs_coarse *coarse;
+	struct vs_rows rows;
+	struct vs_err err;
+	uint64_t i;
+	size_t p;
+
+	c->dtype = VS_F32;
+	gendata_rows(q, &rows);
+	assert_int_equal(vs_coarse_create(ctx, c->f32, (uint32_t)c->n, c->dim,
+					  &coarse, &err), 0);
+	assert_int_equal(vs_coarse_assign(ctx, coarse, &rows, cell, dist,
+					  &err), 0);
+	for (i = 0; i < q->n; i++) {
+		rank_cells(c, q, i, VS_L2, want);
+		assert_int_equal(cell[i], want[0].id);
+		assert_true(vs_key_of_f32(dist[i], false) == want[0].key);
+	}
+	for (p = 0; p < 5; p++) {
+		nprobe = (uint32_t)vs_min_u64(probes[p], c->n);
+		assert_int_equal(vs_coarse_probe(ctx, coarse, metric, &rows,
+						 nprobe, cell, &err), 0);
+		for (i = 0; i < q->n; i++) {
+			rank_cells(c, q, i, metric, want);
+			check_probe(cell + i * nprobe, want, nprobe);
+		}
+	}
+	vs_coarse_destroy(ctx, coarse);
+	assert_int_equal(ctx->mem_now, 0);
+	free(want);
+	free(cell);
+	free(dist);
+}
+
+/* u8 rows meet the same values as floats. */
+static void widen(struct gendata *g)
+{
+	uint64_t i;
+
+	for (i = 0; i < g->n * g->dim; i++)
+		g->f32[i] = g->u8[i];
+}
+
+static void scale(struct gendata *g, float by)
+{
+	uint64_t i;
+
+	for (i = 0; i < g->n * g->dim; i++)
+		g->f32[i] *= by;
+}
+
+static void test_nearest_cells(void **state)
+{
+	static const float by[] = { 1, 1e-20f, 1e15f, 1e19f, 1e30f };
+	struct gendata c, q;
+	struct vs_ctx ctx;
+	unsigned cpu, levels, i;
+
+	(void)state;
+	for (cpu = VS_CPU_GENERIC; cpu <= VS_CPU_VNNI; cpu++) {
+		start(&ctx, (enum vs_cpu)cpu);
+		if (ctx.kern == NULL)
+			continue;
+		for (levels = 2; levels <= 256; levels *= 8) {
+			gendata_make(&c, VS_F32, 333, 19, levels, 1);
+			gendata_make(&q, VS_U8, 61, 19, levels, 2);
+			widen(&c);
+			widen(&q);
+			check(&ctx, &c, &q, VS_L2);
+			check(&ctx, &c, &q, VS_IP);
+			gendata_free(&c);
+			gendata_free(&q);
+		}
+		/* tiny, large and overflowing values */
+		for (i = 0; i < 5; i++) {
+			gendata_make(&c, VS_F32, 100, 40, 200, 3);
+			gendata_make(&q, VS_F32, 30, 40, 200, 4);
+			scale(&c, by[i]);
+			scale(&q, by[i]);
+			check(&ctx, &c, &q, VS_L2);
+			check(&ctx, &c, &q, VS_IP);
+			gendata_free(&c);
+			gendata_free(&q);
+		}
+	}
+}
+
+/* A large common offset: |x - c| is lost in the rounding of |x|^2. */
+static void test_far_from_the_origin(void **state)
+{
+	struct gendata c, q;
+	struct vs_ctx ctx;
+	uint64_t i;
+
+	(void)state;
+	start(&ctx, VS_CPU_GENERIC);
+	ctx.kern = vs_kern_select(VS_CPU_BEST);
+	gendata_make(&c, VS_F32, 500, 32, 200, 5);
+	gendata_make(&q, VS_F32, 200, 32, 200, 6);
+	for (i = 0; i < c.n * c.dim; i++)
+		c.f32[i] += 30000;
+	for (i = 0; i < q.n * q.dim; i++)
+		q.f32[i] += 30000;
+	check(&ctx, &c, &q, VS_L2);
+	check(&ctx, &c, &q, VS_IP);
+	gendata_free(&c);
+	gendata_free(&q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nearest_cells),
+		cmocka_unit_test(test_far_from_the_origin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,212 @@
+/* k-means: the objective falls, no cell stays empty when rows suffice, and the
+ * centroids are the same bits for any number of threads and instruction set. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/gendata.h"
+#include "vs/kern.h"
+#include "vs/kmeans.h"
+#include "vs/mem.h"
+
+static void start(struct vs_ctx *ctx)
+{
+	vs_ctx_init(ctx);
+	ctx->n_threads = 2;
+	ctx->kern = vs_kern_select(VS_CPU_BEST);
+}
+
+static void run(struct vs_ctx *ctx, const struct gendata *g, uint32_t nlist,
+		uint32_t iterations, struct vs_kmeans_result *r)
+{
+	struct vs_kmeans_params p = { nlist, iterations, 1 };
+	struct vs_rows rows;
+	struct vs_err err;
+	int rc;
+
+	gendata_rows(g, &rows);
+	rc = vs_kmeans(ctx, &rows, &p, r, &err);
+	if (rc != 0)
+		fail_msg("%d: %s", rc, err.msg);
+}
+
+static void test_objective_falls(void **state)
+{
+	static const enum vs_dtype types[] = { VS_U8, VS_F32 };
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_ctx ctx;
+	double before;
+	uint32_t it, t;
+
+	(void)state;
+	start(&ctx);
+	for (t = 0; t < 2; t++) {
+		gendata_make(&g, types[t], 5000, 20, 200, 1);
+		before = 1e30;
+		for (it = 0; it < 8; it++) {
+			run(&ctx, &g, 40, it, &r);
+			assert_true(r.objective <= before * 1.0001);
+			assert_true(r.imbalance >= 1);
+			before = r.objective;
+			vs_free(&ctx, r.centroids);
+		}
+		gendata_free(&g);
+	}
+	assert_int_equal(ctx.mem_now, 0);
+}
+
+/* The mean itself, for one cell. */
+static void test_one_centroid_is_the_mean(void **state)
+{
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_ctx ctx;
+	double sum;
+	uint64_t i;
+	uint32_t x;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_F32, 3000, 5, 200, 1);
+	run(&ctx, &g, 1, 3, &r);
+	for (x = 0; x < 5; x++) {
+		for (sum = 0, i = 0; i < g.n; i++)
+			sum += (double)g.f32[i * 5 + x];
+		assert_true((double)r.centroids[x] - sum / 3000 < 1e-5);
+		assert_true(sum / 3000 - (double)r.centroids[x] < 1e-5);
+	}
+	vs_free(&ctx, r.centroids);
+	gendata_free(&g);
+}
+
+static void test_same_bits(void **state)
+{
+	static const unsigned threads[] = { 1, 2, 3, 7 };
+	static const enum vs_dtype types[] = { VS_U8, VS_F32 };
+	struct vs_kmeans_result r;
+	float first[31 * 17];
+	struct gendata g;
+	struct vs_ctx ctx;
+	unsigned t, d, n = 0;
+	int cpu;
+
+	(void)state;
+	for (d = 0; d < 2; d++) {
+		gendata_make(&g, types[d], 4000, 17, 250, 1);
+		n = 0;
+		for (cpu = VS_CPU_GENERIC; cpu <= VS_CPU_VNNI; cpu++)
+			for (t = 0; t < 4; t++) {
+				start(&ctx);
+				ctx.n_threads = threads[t];
+				ctx.kern = vs_kern_exact((enum vs_cpu)cpu);
+				if (ctx.kern == NULL)
+					continue;
+				run(&ctx, &g, 31, 5, &r);
+				if (n++ == 0)
+					memcpy(first, r.centroids,
+					       sizeof(first));
+				assert_memory_equal(first, r.centroids,
+						    sizeof(first));
+				vs_free(&ctx, r.centroids);
+			}
+		assert_true(n >= 4);
+		gendata_free(&g);
+	}
+}
+
+/* Far fewer distinct rows than cells: still finite, still as many cells. */
+static void test_few_distinct_rows(void **state)
+{
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_ctx ctx;
+	uint32_t i;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_U8, 600, 3, 2, 1);
+	run(&ctx, &g, 50, 6, &r);
+	assert_true(r.objective < 0.5);
+	for (i = 0; i < 150; i++)
+		assert_true(r.centroids[i] >= -1 && r.centroids[i] <= 3);
+	vs_free(&ctx, r.centroids);
+	gendata_free(&g);
+}
+
+static void test_empty_cells_are_refilled(void **state)
+{
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_ctx ctx;
+	uint64_t i;
+
+	(void)state;
+	start(&ctx);
+	/* One far row and a tight crowd: seeds in the crowd run empty. */
+	gendata_make(&g, VS_F32, 2000, 4, 200, 1);
+	for (i = 0; i < g.n * 4; i++)
+		g.f32[i] = i < 4 ? 1e6f : g.f32[i] * 1e-3f;
+	run(&ctx, &g, 300, 10, &r);
+	assert_true(r.imbalance < 6);
+	vs_free(&ctx, r.centroids);
+	gendata_free(&g);
+}
+
+static void test_too_few_rows_are_refused(void **state)
+{
+	struct vs_kmeans_params p = { 11, 3, 1 };
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_U8, 10, 4, 200, 1);
+	gendata_rows(&g, &rows);
+	assert_int_equal(vs_kmeans(&ctx, &rows, &p, &r, &err), VS_EDATA);
+	assert_non_null(strstr(err.msg, "10 training rows for 11 centroids"));
+	gendata_free(&g);
+}
+
+static void test_stop(void **state)
+{
+	struct vs_kmeans_params p = { 5, 3, 1 };
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	atomic_int stop;
+
+	(void)state;
+	start(&ctx);
+	atomic_init(&stop, 1);
+	ctx.stop = &stop;
+	gendata_make(&g, VS_U8, 100, 4, 200, 1);
+	gendata_rows(&g, &rows);
+	assert_int_equal(vs_kmeans(&ctx, &rows, &p, &r, &err), VS_EAGAIN);
+	assert_int_equal(ctx.mem_now, 0);
+	gendata_free(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_objective_falls),
+		cmocka_unit_test(test_one_centroid_is_the_mean),
+		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_few_distinct_rows),
+		cmocka_unit_test(test_empty_cells_are_refilled),
+		cmocka_unit_test(test_too_few_rows_are_refused),
+		cmocka_unit_test(test_stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
