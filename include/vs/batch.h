@@ -1,0 +1,64 @@
+/* batch.h - the batch engine: many queries over cells, ordered by the data.
+ *
+ * A batch holds the k best of each of its queries.  vs_batch_scan runs over
+ * cells in file order; each piece of a cell stays in cache while all the
+ * queries that want the cell pass over it in register tiles, and only rows
+ * within a query's running threshold leave the vector unit.  The answer of a
+ * query is the k least (key, id) of all rows scanned for it: a function of the
+ * data alone, whatever the order, threads, pieces or instruction set.
+ */
+#ifndef VS_BATCH_H
+#define VS_BATCH_H
+
+#include "vs/coarse.h"
+#include "vs/hit.h"
+
+struct vs_batch;
+
+struct vs_batch_spec {
+	enum vs_metric metric;  /* VS_L2 or VS_IP */
+	struct vs_rows queries; /* borrowed until destroy */
+	uint32_t k;             /* 1..VS_K_MAX */
+	bool in_double; /* f32 keys are accumulated in double, then rounded:
+			 * ground truth */
+};
+
+/* Rows as panels (vs/kern.h) in memory. */
+struct vs_cell_view {
+	const void *panels; /* first panel of the piece */
+	const void *terms;  /* int32_t or float per panel row */
+	const void *ids;    /* per panel row, or NULL: id_base + row */
+	uint32_t id_size;   /* 4 or 8 */
+	uint64_t id_base;
+	uint64_t n_rows; /* real rows of the piece */
+};
+
+/* What to scan. */
+struct vs_scan {
+	size_t n_cells;
+	const uint64_t *cell_rows; /* [n_cells] */
+	/* Panels first..first+n-1 of a cell, verified, valid during the call
+	 * of vs_batch_scan.  May be called by several threads. */
+	int (*view)(void *arg, size_t cell, uint64_t first, uint64_t n,
+		    struct vs_cell_view *out, struct vs_err *err);
+	void *arg;
+	/* Queries of cell c: query[start[c]..start[c+1]), or NULL: each cell is
+	 * scanned for all queries. */
+	const uint64_t *start;
+	const uint32_t *query;
+};
+
+int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
+		    struct vs_batch **out, struct vs_err *err) VS_MUST_CHECK;
+int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
+		  const struct vs_scan *scan, struct vs_err *err) VS_MUST_CHECK;
+/* Sorts and pads; the result is [n_queries][k], owned by the batch. */
+const struct vs_hit *vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b);
+/* Row x query pairs that went through tiles so far. */
+uint64_t vs_batch_distances(const struct vs_batch *b);
+void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b);
+
+/* Bytes a batch holds for each query. */
+uint64_t vs_batch_bytes_per_query(uint32_t k);
+
+#endif

@@ -1,0 +1,20 @@
+/* params.h - search parameters, -p "nprobe=32". */
+#ifndef VS_PARAMS_H
+#define VS_PARAMS_H
+
+#include "vs/factory.h"
+
+#define VS_PARAMS_TEXT_MAX 64
+
+struct vs_params {
+	uint32_t nprobe; /* cells a query visits; 1..nlist */
+	char text[VS_PARAMS_TEXT_MAX]; /* canonical; "" for Flat */
+};
+
+/* For an index; text may be NULL: defaults (nprobe: the root of nlist, rounded
+ * up).  A larger nprobe than nlist is nlist.  VS_EUSAGE for a parameter that
+ * the index does not have. */
+int vs_params_parse(const char *text, const struct vs_factory *index,
+		    struct vs_params *out, struct vs_err *err) VS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,67 @@
+/* shard.h - shard files (.vss): built from a stream of rows, opened mapped.
+ *
+ * Flat is an index of one cell, so both families are the same file: cells in
+ * file order, each beginning on a panel of its own, rows of a cell in input
+ * order.  Sections: INFO, CELL, ROWS, TERM, IDS, and CENT for IVF; the layout
+ * is in vs-format(5).
+ */
+#ifndef VS_SHARD_H
+#define VS_SHARD_H
+
+#include "vs/batch.h"
+#include "vs/cont.h"
+#include "vs/model.h"
+#include "vs/vecs.h"
+
+/* A stream of rows and ids that can be started over. */
+struct vs_source {
+	uint32_t dim;
+	enum vs_dtype dtype; /* VS_F32 or VS_U8 */
+	uint64_t n_rows;     /* in all */
+	uint64_t id_max;     /* no id is larger */
+	const char *name;    /* for messages */
+	int (*rewind)(void *arg, struct vs_ctx *ctx, struct vs_err *err);
+	/* Up to n next rows and their ids; *got == 0 at the end. */
+	int (*next)(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
+		    size_t n, size_t *got, struct vs_err *err);
+	void *arg;
+};
+
+struct vs_shard_spec {
+	struct vs_factory index;
+	enum vs_metric metric;
+	const struct vs_model *model; /* NULL for Flat */
+	struct vs_digest fingerprint;
+	enum vs_publish how;
+};
+
+/* Builds path from src.  IVF: one pass assigns the rows, further passes place
+ * as many panels at a time as the memory ceiling allows; Flat: one pass. */
+int vs_shard_build(struct vs_ctx *ctx, const char *path,
+		   const struct vs_shard_spec *spec,
+		   const struct vs_source *src,
+		   struct vs_err *err) VS_MUST_CHECK;
+
+struct vs_shard;
+
+int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
+		  struct vs_err *err) VS_MUST_CHECK;
+void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s);
+const struct vs_cont_head *vs_shard_head(const struct vs_shard *s);
+const char *vs_shard_path(const struct vs_shard *s);
+const struct vs_factory *vs_shard_index(const struct vs_shard *s);
+/* Fingerprint of its model; all zero for Flat. */
+const struct vs_digest *vs_shard_model(const struct vs_shard *s);
+/* Full digest of the rows it was built from, as vs_vecs_full_digest. */
+const struct vs_digest *vs_shard_input(const struct vs_shard *s);
+/* [nlist][dim], NULL for Flat; borrowed. */
+const float *vs_shard_centroids(const struct vs_shard *s);
+
+/* Scans the cells of s for the queries of b.  cells: [n_queries][nprobe] as
+ * vs_coarse_probe gives them, ignored for Flat.  Each query's nearest cell goes
+ * first. */
+int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, struct vs_batch *b,
+		  uint64_t n_queries, const uint32_t *cells, uint32_t nprobe,
+		  struct vs_err *err) VS_MUST_CHECK;
+
+#endif

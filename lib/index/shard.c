@@ -1,0 +1,266 @@
+/* shard.c - opens shards: checks that the sections agree with each other, and
+ * copies what steers the search out of the map.
+ */
+#include "vs/shard.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "shard_int.h"
+#include "vs/kern.h"
+#include "vs/mem.h"
+#include "vs/yaml.h"
+
+const struct vs_cont_head *vs_shard_head(const struct vs_shard *s)
+{
+	return vs_cont_head(s->cont);
+}
+
+const char *vs_shard_path(const struct vs_shard *s)
+{
+	return vs_cont_path(s->cont);
+}
+
+const struct vs_factory *vs_shard_index(const struct vs_shard *s)
+{
+	return &s->index;
+}
+
+const struct vs_digest *vs_shard_model(const struct vs_shard *s)
+{
+	return &s->model;
+}
+
+const struct vs_digest *vs_shard_input(const struct vs_shard *s)
+{
+	return &s->input;
+}
+
+const float *vs_shard_centroids(const struct vs_shard *s)
+{
+	return s->centroids;
+}
+
+void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
+{
+	if (s == NULL)
+		return;
+	vs_cont_close(ctx, s->cont);
+	vs_free(ctx, s->centroids);
+	vs_free(ctx, s->cell_rows);
+	vs_free(ctx, s->cell_panel);
+	vs_free(ctx, s);
+}
+
+static int digest_field(const struct vs_yaml_doc *doc, const char *key,
+			struct vs_digest *out, struct vs_err *err)
+{
+	const char *text;
+	int rc = vs_yaml_text(doc, vs_yaml_root(doc), key, &text, err);
+
+	if (rc == 0 && !vs_digest_parse(text, out))
+		rc = vs_fail(err, VS_EDATA, "%s: %s is '%.40s', no digest",
+			     vs_yaml_name(doc), key, text);
+	return rc;
+}
+
+static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
+		      struct vs_err *err)
+{
+	static const char *const keys[] = { "index", "input", "model", NULL };
+	const char *text;
+	int rc;
+
+	rc = vs_yaml_only(doc, vs_yaml_root(doc), keys, err);
+	if (rc == 0)
+		rc = vs_yaml_text(doc, vs_yaml_root(doc), "index", &text, err);
+	if (rc == 0 && vs_factory_parse(text, &s->index, NULL) != 0)
+		rc = vs_fail(err, VS_EVERSION,
+			     "%s: holds an index '%.60s' that this version "
+			     "does not know", vs_shard_path(s), text);
+	if (rc == 0)
+		rc = digest_field(doc, "input", &s->input, err);
+	if (rc == 0)
+		rc = digest_field(doc, "model", &s->model, err);
+	return rc;
+}
+
+static int read_info(struct vs_ctx *ctx, struct vs_shard *s,
+		     struct vs_err *err)
+{
+	struct vs_yaml_doc *doc;
+	struct vs_span span;
+	char *text;
+	int rc = vs_cont_find(s->cont, VS_SEC_INFO, 1, &span, err);
+
+	if (rc != 0)
+		return rc;
+	if (span.n_bytes > 65536)
+		return vs_fail(err, VS_EDATA, "%s: INFO has %llu bytes; "
+			       "expected at most 65536", vs_shard_path(s),
+			       (unsigned long long)span.n_bytes);
+	text = vs_alloc(ctx, (size_t)span.n_bytes, 1, "INFO", err);
+	if (text == NULL)
+		return VS_ENOMEM;
+	rc = vs_cont_read(ctx, s->cont, &span, 0, text, (size_t)span.n_bytes,
+			  err);
+	if (rc == 0)
+		rc = vs_yaml_parse(ctx, vs_shard_path(s), text,
+				   (size_t)span.n_bytes, &doc, err);
+	if (rc == 0) {
+		rc = parse_info(s, doc, err);
+		vs_yaml_destroy(ctx, doc);
+	}
+	vs_free(ctx, text);
+	return rc;
+}
+
+static int bad(const struct vs_shard *s, const char *what, struct vs_err *err)
+{
+	return vs_fail(err, VS_EDATA,
+		       "%s: %s; the file is damaged: build it again",
+		       vs_shard_path(s), what);
+}
+
+/* CELL: u64 row counts, cumulative, [nlist + 1]. */
+static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
+		      struct vs_err *err)
+{
+	const struct vs_cont_head *h = vs_shard_head(s);
+	size_t nlist = s->index.nlist, c;
+	uint64_t *row, panels = 0;
+	struct vs_span span;
+	int rc = vs_cont_find(s->cont, VS_SEC_CELL, 8, &span, err);
+
+	if (rc != 0)
+		return rc;
+	if (span.count != nlist + 1)
+		return bad(s, "CELL does not have nlist + 1 entries", err);
+	s->cell_rows = vs_alloc(ctx, nlist + 1, 8, "cells", err);
+	if (s->cell_rows == NULL)
+		return VS_ENOMEM;
+	s->cell_panel = vs_alloc(ctx, nlist + 1, 8, "cells", err);
+	if (s->cell_panel == NULL)
+		return VS_ENOMEM;
+	row = s->cell_panel; /* the cumulative counts, for a moment */
+	rc = vs_cont_read(ctx, s->cont, &span, 0, row, (nlist + 1) * 8, err);
+	if (rc != 0)
+		return rc;
+	for (c = 0; c <= nlist; c++)
+		row[c] = vs_get_le64(&row[c]);
+	if (row[0] != 0 || row[nlist] != h->n_rows)
+		return bad(s, "CELL does not run from 0 to the row count", err);
+	for (c = 0; c < nlist; c++) {
+		if (row[c + 1] < row[c])
+			return bad(s, "CELL goes back", err);
+		s->cell_rows[c] = row[c + 1] - row[c];
+	}
+	for (c = 0; c < nlist; c++) {
+		s->cell_panel[c] = panels;
+		panels += vs_panels_of(s->cell_rows[c]);
+	}
+	s->cell_panel[nlist] = panels;
+	return 0;
+}
+
+static int find_rows(struct vs_shard *s, struct vs_err *err)
+{
+	const struct vs_cont_head *h = vs_shard_head(s);
+	uint64_t panels = s->cell_panel[s->index.nlist];
+	uint32_t id_size = 8;
+	int rc;
+
+	s->panel_bytes = vs_panel_bytes(h->dtype, h->dim);
+	rc = vs_cont_find(s->cont, VS_SEC_ROWS, (uint32_t)s->panel_bytes,
+			  &s->rows, err);
+	if (rc == 0)
+		rc = vs_cont_find(s->cont, VS_SEC_TERM, 4, &s->terms, err);
+	/* Ids take 4 bytes where all fit. */
+	if (rc == 0 && vs_cont_find(s->cont, VS_SEC_IDS, 4, &s->ids, NULL) == 0)
+		id_size = 4;
+	if (rc == 0 && id_size == 8)
+		rc = vs_cont_find(s->cont, VS_SEC_IDS, 8, &s->ids, err);
+	if (rc != 0)
+		return rc;
+	if (s->rows.p == NULL || s->terms.p == NULL || s->ids.p == NULL)
+		return bad(s, "ROWS, TERM and IDS must be raw sections", err);
+	if (s->rows.count != panels ||
+	    s->terms.count != panels * VS_PANEL_ROWS ||
+	    s->ids.count != panels * VS_PANEL_ROWS)
+		return bad(s, "ROWS, TERM, IDS and CELL disagree", err);
+	return 0;
+}
+
+static int read_centroids(struct vs_ctx *ctx, struct vs_shard *s,
+			  struct vs_err *err)
+{
+	const struct vs_cont_head *h = vs_shard_head(s);
+	uint64_t n = (uint64_t)s->index.nlist * h->dim, i;
+	struct vs_span span;
+	int rc;
+
+	if (s->index.family == VS_FAMILY_FLAT)
+		return 0;
+	rc = vs_cont_find(s->cont, VS_SEC_CENT, 4, &span, err);
+	if (rc != 0)
+		return rc;
+	if (span.count != n)
+		return bad(s, "CENT is not nlist x dim", err);
+	s->centroids = vs_alloc(ctx, n, 4, "centroids", err);
+	if (s->centroids == NULL)
+		return VS_ENOMEM;
+	rc = vs_cont_read(ctx, s->cont, &span, 0, s->centroids, n * 4, err);
+	for (i = 0; rc == 0 && i < n; i++)
+		if (!isfinite(s->centroids[i]))
+			rc = bad(s, "a centroid is not finite", err);
+	return rc;
+}
+
+static int check_head(const struct vs_shard *s, struct vs_err *err)
+{
+	const struct vs_cont_head *h = vs_shard_head(s);
+
+	if (h->dtype != VS_F32 && h->dtype != VS_U8)
+		return vs_fail(err, VS_EVERSION,
+			       "%s: holds %s rows, which this version cannot "
+			       "search", vs_shard_path(s),
+			       vs_dtype_name(h->dtype));
+	if (h->metric != VS_L2 && h->metric != VS_IP)
+		return vs_fail(err, VS_EVERSION,
+			       "%s: has metric %s, which this version cannot "
+			       "search", vs_shard_path(s),
+			       vs_metric_name(h->metric));
+	if (h->dim < 1 || h->dim > VS_DIM_MAX)
+		return bad(s, "the dimension is out of range", err);
+	return 0;
+}
+
+int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
+		  struct vs_err *err)
+{
+	struct vs_shard *s = vs_zalloc(ctx, 1, sizeof(*s), "shard", err);
+	int rc;
+
+	if (s == NULL)
+		return VS_ENOMEM;
+	rc = vs_cont_open(ctx, path, VS_KIND_SHARD, &s->cont, err);
+	if (rc != 0) {
+		vs_free(ctx, s);
+		return rc;
+	}
+	rc = check_head(s, err);
+	if (rc == 0)
+		rc = read_info(ctx, s, err);
+	if (rc == 0)
+		rc = read_cells(ctx, s, err);
+	if (rc == 0)
+		rc = find_rows(s, err);
+	if (rc == 0)
+		rc = read_centroids(ctx, s, err);
+	if (rc != 0) {
+		vs_shard_close(ctx, s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}

@@ -1,0 +1,363 @@
+/* shard_build.c - builds a shard file from a stream of rows.
+ *
+ * Every row has one place: its cell's first panel and its rank among the rows
+ * of the cell in input order.  Places are filled for a range of panels at a
+ * time, as many as the memory ceiling allows; the stream is read once for each
+ * range, in order, so I/O stays sequential and the bytes do not depend on the
+ * ceiling.
+ */
+#include "vs/shard.h"
+
+#include <string.h>
+
+#include "shard_build_int.h"
+#include "vs/kern.h"
+#include "vs/mem.h"
+#include "vs/yaml.h"
+
+#define BLOCK_BYTES (2u << 20) /* rows read at a time */
+
+static int stopped(struct vs_err *err)
+{
+	return vs_fail(err, VS_EAGAIN, "stopped while building; run again");
+}
+
+/* Reads the next block; hashes it on the first pass over the stream. */
+static int next_block(struct vs_build *b, size_t most, size_t *got,
+		      struct vs_err *err)
+{
+	int rc;
+
+	if (vs_ctx_stopping(b->ctx))
+		return stopped(err);
+	rc = b->src->next(b->src->arg, b->ctx, b->block, b->block_ids,
+			  vs_min_size(most, b->block_rows), got, err);
+	if (rc == 0 && b->hasher != NULL)
+		vs_hasher_add(b->hasher, b->block, *got * b->row_bytes);
+	return rc;
+}
+
+static int count_mismatch(const struct vs_build *b, uint64_t found,
+			  struct vs_err *err)
+{
+	return vs_fail(err, VS_EDATA,
+		       "%s: gave %llu rows where %llu were expected; it "
+		       "changed while it was read", b->src->name,
+		       (unsigned long long)found,
+		       (unsigned long long)b->src->n_rows);
+}
+
+/* The digest is complete after one pass over the whole stream. */
+static void end_digest(struct vs_build *b)
+{
+	if (b->hasher == NULL)
+		return;
+	vs_hasher_done(b->hasher, &b->input);
+	vs_hasher_destroy(b->ctx, b->hasher);
+	b->hasher = NULL;
+}
+
+/* First pass of IVF: the cell of every row. */
+static int assign_all(struct vs_build *b, struct vs_err *err)
+{
+	const struct vs_model *m = b->spec->model;
+	struct vs_rows rows = { b->block, 0, b->src->dim, b->src->dtype };
+	struct vs_coarse *coarse;
+	uint64_t done = 0, i;
+	size_t got;
+	int rc;
+
+	b->cell = vs_alloc(b->ctx, b->src->n_rows, sizeof(*b->cell),
+			   "cell numbers", err);
+	if (b->cell == NULL)
+		return VS_ENOMEM;
+	rc = vs_coarse_create(b->ctx, m->centroids, m->index.nlist, m->dim,
+			      &coarse, err);
+	if (rc != 0)
+		return rc;
+	while (rc == 0) {
+		rc = next_block(b, SIZE_MAX, &got, err);
+		if (rc != 0 || got == 0)
+			break;
+		if (got > b->src->n_rows - done) {
+			rc = count_mismatch(b, done + got, err);
+			break;
+		}
+		rows.n = got;
+		rc = vs_coarse_assign(b->ctx, coarse, &rows, b->cell + done,
+				      NULL, err);
+		done += got;
+		vs_ctx_progress(b->ctx, "assign", done, b->src->n_rows,
+				"rows");
+	}
+	vs_coarse_destroy(b->ctx, coarse);
+	if (rc == 0 && done != b->src->n_rows)
+		rc = count_mismatch(b, done, err);
+	for (i = 0; rc == 0 && i < done; i++)
+		b->cell_rows[b->cell[i]]++;
+	end_digest(b);
+	return rc;
+}
+
+static int lay_out(struct vs_build *b, struct vs_err *err)
+{
+	uint64_t panels = 0;
+	uint32_t c;
+
+	if (b->spec->index.family == VS_FAMILY_FLAT)
+		b->cell_rows[0] = b->src->n_rows;
+	for (c = 0; c < b->nlist; c++) {
+		b->cell_panel[c] = panels;
+		panels += vs_panels_of(b->cell_rows[c]);
+	}
+	b->cell_panel[b->nlist] = panels;
+	if (panels > UINT64_MAX / b->panel_bytes)
+		return vs_fail(err, VS_EUSAGE, "%s: too large for one shard",
+			       b->src->name);
+	return 0;
+}
+
+/* Places of the rows of one block that fall into the range. */
+static void place_block(struct vs_build *b, uint64_t done, size_t got)
+{
+	uint64_t first = b->range_first * VS_PANEL_ROWS;
+	uint64_t end = first + b->range_panels * VS_PANEL_ROWS;
+	uint64_t place;
+	uint32_t c;
+	size_t i;
+
+	for (i = 0; i < got; i++) {
+		c = b->cell != NULL ? b->cell[done + i] : 0;
+		place = b->cell_panel[c] * VS_PANEL_ROWS + b->next[c]++;
+		if (place < first || place >= end)
+			continue;
+		memcpy(b->range_rows + (place - first) * b->row_bytes,
+		       b->block + i * b->row_bytes, b->row_bytes);
+		b->range_ids[place - first] = b->block_ids[i];
+	}
+}
+
+/* IVF: the whole stream again.  Flat: as many rows as the range holds. */
+static int fill_range(struct vs_build *b, struct vs_err *err)
+{
+	bool flat = b->cell == NULL;
+	uint64_t left = flat ? vs_min_u64(b->range_panels * VS_PANEL_ROWS,
+					  b->src->n_rows - b->n_done) :
+			       b->src->n_rows;
+	uint64_t done = 0;
+	size_t got;
+	int rc = 0;
+
+	if (!flat) {
+		memset(b->next, 0, b->nlist * sizeof(*b->next));
+		rc = b->src->rewind(b->src->arg, b->ctx, err);
+	}
+	while (rc == 0 && done < left) {
+		rc = next_block(b, (size_t)vs_min_u64(left - done, SIZE_MAX),
+				&got, err);
+		if (rc == 0 && got == 0)
+			return count_mismatch(b, b->n_done + done, err);
+		if (rc == 0 && got > left - done)
+			return count_mismatch(b, b->n_done + done + got, err);
+		if (rc == 0)
+			place_block(b, done, got);
+		done += got;
+	}
+	b->n_done += flat ? done : 0;
+	return rc;
+}
+
+static int write_info(struct vs_build *b, struct vs_err *err)
+{
+	char model[VS_DIGEST_TEXT_MAX], input[VS_DIGEST_TEXT_MAX];
+	struct vs_digest none = { { 0 } };
+	struct vs_buf text = { 0 };
+	unsigned section;
+	int rc;
+
+	vs_digest_text(b->spec->model ? &b->spec->model->fingerprint : &none,
+		       model);
+	vs_digest_text(&b->input, input);
+	rc = vs_buf_printf(b->ctx, &text, err,
+			   "index: %s\nmodel: \"%s\"\ninput: \"%s\"\n",
+			   b->spec->index.text, model, input);
+	if (rc == 0)
+		rc = vs_cont_add_zst(b->ctx, b->w, VS_SEC_INFO, 1, &section,
+				     err);
+	if (rc == 0)
+		rc = vs_cont_append(b->ctx, b->w, section, text.p, text.n,
+				    err);
+	vs_buf_free(b->ctx, &text);
+	return rc;
+}
+
+/* CENT and CELL are small and go first. */
+static int write_control(struct vs_build *b, struct vs_err *err)
+{
+	const struct vs_model *m = b->spec->model;
+	uint64_t *cumulative, at = 0;
+	unsigned section;
+	uint32_t c;
+	int rc = 0;
+
+	if (m != NULL) {
+		size_t n = (size_t)m->index.nlist * m->dim;
+
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CENT, n, 4, &section,
+				     err);
+		if (rc == 0)
+			rc = vs_cont_write(b->ctx, b->w, section, 0,
+					   m->centroids, n * 4, err);
+	}
+	if (rc == 0)
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CELL,
+				     (uint64_t)b->nlist + 1, 8, &section, err);
+	if (rc != 0)
+		return rc;
+	cumulative = vs_alloc(b->ctx, (size_t)b->nlist + 1, 8, "cells", err);
+	if (cumulative == NULL)
+		return VS_ENOMEM;
+	for (c = 0; c <= b->nlist; c++) {
+		vs_put_le64(&cumulative[c], at);
+		at += c < b->nlist ? b->cell_rows[c] : 0;
+	}
+	rc = vs_cont_write(b->ctx, b->w, section, 0, cumulative,
+			   ((size_t)b->nlist + 1) * 8, err);
+	vs_free(b->ctx, cumulative);
+	return rc;
+}
+
+static int add_sections(struct vs_build *b, struct vs_err *err)
+{
+	uint64_t panels = b->cell_panel[b->nlist];
+	uint64_t slots = panels * VS_PANEL_ROWS;
+	int rc = write_control(b, err);
+
+	if (rc == 0)
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_ROWS, panels,
+				     (uint32_t)b->panel_bytes, &b->sec_rows,
+				     err);
+	if (rc == 0)
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_TERM, slots, 4,
+				     &b->sec_terms, err);
+	if (rc == 0)
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_IDS, slots,
+				     b->id_size, &b->sec_ids, err);
+	return rc;
+}
+
+static int place_all(struct vs_build *b, struct vs_err *err)
+{
+	uint64_t panels = b->cell_panel[b->nlist];
+	uint64_t most;
+	int rc = vs_build_range_alloc(b, &most, err);
+
+	while (rc == 0 && b->range_first < panels) {
+		b->range_panels = vs_min_u64(most, panels - b->range_first);
+		rc = fill_range(b, err);
+		if (rc == 0)
+			rc = vs_build_range_write(b, err);
+		b->range_first += b->range_panels;
+		vs_ctx_progress(b->ctx, "place", b->range_first, panels,
+				"panels");
+	}
+	end_digest(b);
+	return rc;
+}
+
+static void build_clear(struct vs_build *b)
+{
+	vs_cont_abort(b->ctx, b->w);
+	vs_hasher_destroy(b->ctx, b->hasher);
+	vs_free(b->ctx, b->block);
+	vs_free(b->ctx, b->block_ids);
+	vs_free(b->ctx, b->cell);
+	vs_free(b->ctx, b->cell_rows);
+	vs_free(b->ctx, b->cell_panel);
+	vs_free(b->ctx, b->next);
+	vs_build_range_free(b);
+}
+
+static int build_alloc(struct vs_build *b, struct vs_err *err)
+{
+	struct vs_ctx *ctx = b->ctx;
+	size_t n_cells = (size_t)b->nlist + 1;
+
+	b->block_rows = (size_t)vs_min_u64(BLOCK_BYTES, vs_mem_left(ctx) / 8) /
+			b->row_bytes;
+	if (b->block_rows == 0)
+		b->block_rows = 1;
+	b->block = vs_alloc(ctx, b->block_rows, b->row_bytes, "rows", err);
+	if (b->block == NULL)
+		return VS_ENOMEM;
+	b->block_ids = vs_alloc(ctx, b->block_rows, 8, "ids", err);
+	if (b->block_ids == NULL)
+		return VS_ENOMEM;
+	b->cell_rows = vs_zalloc(ctx, n_cells, 8, "cells", err);
+	if (b->cell_rows == NULL)
+		return VS_ENOMEM;
+	b->cell_panel = vs_zalloc(ctx, n_cells, 8, "cells", err);
+	if (b->cell_panel == NULL)
+		return VS_ENOMEM;
+	b->next = vs_zalloc(ctx, n_cells, 8, "cells", err);
+	if (b->next == NULL)
+		return VS_ENOMEM;
+	return vs_hasher_create(ctx, &b->hasher, err);
+}
+
+static int build(struct vs_build *b, const char *path, struct vs_err *err)
+{
+	struct vs_cont_head head = {
+		.kind = VS_KIND_SHARD,
+		.fingerprint = b->spec->fingerprint,
+		.n_rows = b->src->n_rows,
+		.dim = b->src->dim,
+		.metric = b->spec->metric,
+		.dtype = b->src->dtype,
+	};
+	struct vs_cont_writer *w;
+	int rc = build_alloc(b, err);
+
+	if (rc != 0)
+		return rc;
+	vs_hasher_add_u64(b->hasher, b->src->dtype);
+	vs_hasher_add_u64(b->hasher, b->src->dim);
+	vs_hasher_add_u64(b->hasher, b->src->n_rows);
+	rc = b->src->rewind(b->src->arg, b->ctx, err);
+	if (rc == 0)
+		rc = vs_cont_create(b->ctx, path, &head, &b->w, err);
+	if (rc == 0 && b->spec->index.family == VS_FAMILY_IVF)
+		rc = assign_all(b, err);
+	if (rc == 0)
+		rc = lay_out(b, err);
+	if (rc == 0)
+		rc = add_sections(b, err);
+	if (rc == 0)
+		rc = place_all(b, err);
+	if (rc == 0)
+		rc = write_info(b, err);
+	if (rc != 0)
+		return rc;
+	w = b->w;
+	b->w = NULL;
+	return vs_cont_publish(b->ctx, w, b->spec->how, err);
+}
+
+int vs_shard_build(struct vs_ctx *ctx, const char *path,
+		   const struct vs_shard_spec *spec,
+		   const struct vs_source *src, struct vs_err *err)
+{
+	struct vs_build b = {
+		.ctx = ctx,
+		.spec = spec,
+		.src = src,
+		.nlist = spec->index.nlist,
+		.row_bytes = src->dim * vs_dtype_size(src->dtype),
+		.panel_bytes = vs_panel_bytes(src->dtype, src->dim),
+		.id_size = src->id_max < UINT32_MAX ? 4 : 8,
+	};
+	int rc = build(&b, path, err);
+
+	build_clear(&b);
+	return rc;
+}

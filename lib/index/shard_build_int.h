@@ -1,0 +1,51 @@
+/* shard_build_int.h - the state of a build, shared by its two files. */
+#ifndef VS_SHARD_BUILD_INT_H
+#define VS_SHARD_BUILD_INT_H
+
+#include "vs/shard.h"
+
+struct vs_build {
+	struct vs_ctx *ctx;
+	const struct vs_shard_spec *spec;
+	const struct vs_source *src;
+	uint32_t nlist;
+	size_t row_bytes;
+	size_t panel_bytes;
+	uint32_t id_size;
+
+	/* reading */
+	uint8_t *block;      /* [block_rows] rows */
+	uint64_t *block_ids; /* [block_rows] */
+	size_t block_rows;
+	uint64_t n_done;          /* Flat: rows placed so far */
+	struct vs_hasher *hasher; /* NULL once the digest is complete */
+	struct vs_digest input;
+
+	/* where rows go */
+	uint32_t *cell;       /* [n_rows]; NULL for Flat */
+	uint64_t *cell_rows;  /* [nlist] */
+	uint64_t *cell_panel; /* [nlist + 1] */
+	uint64_t *next;       /* [nlist]: rank of the next row of a cell */
+
+	/* the range of panels being filled */
+	uint64_t range_first;
+	uint64_t range_panels;
+	uint8_t *range_rows;  /* row-major, by place */
+	uint64_t *range_ids;
+
+	/* writing */
+	struct vs_cont_writer *w;
+	unsigned sec_rows, sec_terms, sec_ids;
+	struct vs_build_slot *slots;
+	size_t n_slots;
+	size_t slot_panels; /* panels of a slot */
+};
+
+/* Memory for the range, most panels at a time, and for packing. */
+int vs_build_range_alloc(struct vs_build *b, uint64_t *most,
+			 struct vs_err *err) VS_MUST_CHECK;
+void vs_build_range_free(struct vs_build *b);
+/* Packs the range into panels, terms and ids and writes them in order. */
+int vs_build_range_write(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,241 @@
+/* shard_pack.c - turns the rows of a range into panels, terms and ids, packed
+ * by all threads and written in file order.
+ */
+#include <string.h>
+
+#include "shard_build_int.h"
+#include "vs/kern.h"
+#include "vs/mem.h"
+#include "vs/par.h"
+
+#define SLOT_BYTES 262144u /* panels packed at a time */
+
+struct vs_build_slot {
+	uint8_t *panels;
+	int32_t *terms; /* i32, or the bits of f32 */
+	uint8_t *ids;
+};
+
+/* One run of vs_build_range_write. */
+struct run {
+	struct vs_build *b;
+	size_t per_block; /* panels */
+};
+
+
+static int slots_alloc(struct vs_build *b, struct vs_err *err)
+{
+	static const char what[] = "panels";
+	uint64_t most = vs_mem_left(b->ctx) / 8;
+	size_t panels, rows, i;
+
+	b->n_slots = b->ctx->n_threads + 2;
+	panels = (size_t)vs_min_u64(SLOT_BYTES, most / b->n_slots) /
+		 b->panel_bytes;
+	panels = vs_max_size(panels, 1);
+	rows = panels * VS_PANEL_ROWS;
+	b->slot_panels = panels;
+	b->slots = vs_zalloc(b->ctx, b->n_slots, sizeof(*b->slots), what, err);
+	if (b->slots == NULL)
+		return VS_ENOMEM;
+	for (i = 0; i < b->n_slots; i++) {
+		struct vs_build_slot *s = &b->slots[i];
+
+		s->panels = vs_alloc(b->ctx, panels, b->panel_bytes, what, err);
+		if (s->panels == NULL)
+			return VS_ENOMEM;
+		s->terms = vs_alloc(b->ctx, rows, 4, what, err);
+		if (s->terms == NULL)
+			return VS_ENOMEM;
+		s->ids = vs_alloc(b->ctx, rows, b->id_size, what, err);
+		if (s->ids == NULL)
+			return VS_ENOMEM;
+	}
+	return 0;
+}
+
+int vs_build_range_alloc(struct vs_build *b, uint64_t *most,
+			 struct vs_err *err)
+{
+	uint64_t panels = b->cell_panel[b->nlist], fit;
+	uint64_t per_panel = VS_PANEL_ROWS * ((uint64_t)b->row_bytes + 8);
+	int rc = slots_alloc(b, err);
+
+	if (rc != 0)
+		return rc;
+	/* Leave a quarter of what is left: threads and zstd want some. */
+	fit = vs_mem_left(b->ctx) / 4 * 3 / per_panel;
+	if (fit > panels)
+		fit = panels;
+	if (fit == 0)
+		fit = panels == 0 ? 0 : 1;
+	b->range_rows = vs_alloc(b->ctx, fit * VS_PANEL_ROWS, b->row_bytes,
+				 "rows of a range", err);
+	if (b->range_rows == NULL)
+		return VS_ENOMEM;
+	b->range_ids = vs_alloc(b->ctx, fit * VS_PANEL_ROWS, 8,
+				"ids of a range", err);
+	if (b->range_ids == NULL)
+		return VS_ENOMEM;
+	*most = fit;
+	return 0;
+}
+
+void vs_build_range_free(struct vs_build *b)
+{
+	size_t i;
+
+	for (i = 0; b->slots != NULL && i < b->n_slots; i++) {
+		vs_free(b->ctx, b->slots[i].panels);
+		vs_free(b->ctx, b->slots[i].terms);
+		vs_free(b->ctx, b->slots[i].ids);
+	}
+	vs_free(b->ctx, b->slots);
+	vs_free(b->ctx, b->range_rows);
+	vs_free(b->ctx, b->range_ids);
+}
+
+/* The cell that owns a panel: the last one that starts at or before it. */
+static uint32_t cell_of_panel(const struct vs_build *b, uint64_t panel)
+{
+	uint32_t lo = 0, hi = b->nlist, mid;
+
+	while (hi - lo > 1) {
+		mid = lo + (hi - lo) / 2;
+		if (b->cell_panel[mid] <= panel)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int32_t term_of(const struct vs_build *b, const uint8_t *row)
+{
+	uint32_t dim = b->src->dim;
+	float f;
+	int32_t bits;
+
+	if (b->src->dtype == VS_U8)
+		return b->spec->metric == VS_L2 ? vs_term_l2_u8(row, dim) :
+						  vs_term_ip_u8(row, dim);
+	f = b->spec->metric == VS_L2 ?
+		    vs_term_l2_f32((const float *)(const void *)row, dim) :
+		    vs_term_ip_f32((const float *)(const void *)row, dim);
+	memcpy(&bits, &f, sizeof(bits));
+	return bits;
+}
+
+static int32_t term_of_padding(const struct vs_build *b)
+{
+	float f = b->spec->metric == VS_L2 ? VS_TERM_PAD_L2_F32 :
+					     VS_TERM_PAD_IP_F32;
+	int32_t bits;
+
+	if (b->src->dtype == VS_U8)
+		return VS_TERM_PAD_U8;
+	memcpy(&bits, &f, sizeof(bits));
+	return bits;
+}
+
+static void put_id(const struct vs_build *b, uint8_t *ids, size_t i,
+		   uint64_t id)
+{
+	if (b->id_size == 4)
+		vs_put_le32(ids + i * 4, (uint32_t)id);
+	else
+		vs_put_le64(ids + i * 8, id);
+}
+
+/* Packs panel p of the range (n_real rows) as panel `to` of the slot. */
+static void pack_panel(const struct vs_build *b, struct vs_build_slot *s,
+		       uint64_t p, size_t to, uint64_t n_real)
+{
+	const uint8_t *rows[VS_PANEL_ROWS];
+	const float *f32[VS_PANEL_ROWS];
+	uint64_t place;
+	size_t i, slot;
+
+	for (i = 0; i < VS_PANEL_ROWS; i++) {
+		place = p * VS_PANEL_ROWS + i;
+		slot = to * VS_PANEL_ROWS + i;
+		rows[i] = i < n_real ? b->range_rows + place * b->row_bytes :
+				       NULL;
+		f32[i] = (const float *)(const void *)rows[i];
+		s->terms[slot] = i < n_real ? term_of(b, rows[i]) :
+					      term_of_padding(b);
+		put_id(b, s->ids, slot,
+		       i < n_real ? b->range_ids[place] : VS_ID_NONE);
+	}
+	if (b->src->dtype == VS_U8)
+		vs_pack_panel_u8(rows, b->src->dim,
+				 s->panels + to * b->panel_bytes);
+	else
+		vs_pack_panel_f32(f32, b->src->dim,
+				  (float *)(void *)(s->panels +
+						    to * b->panel_bytes));
+}
+
+static size_t block_panels(const struct run *r, size_t block)
+{
+	return (size_t)vs_min_u64(r->per_block,
+				  r->b->range_panels - block * r->per_block);
+}
+
+static int pack_block(void *arg, size_t block, size_t slot, unsigned thread,
+		      struct vs_err *err)
+{
+	struct run *r = arg;
+	struct vs_build *b = r->b;
+	uint64_t p = (uint64_t)block * r->per_block, panel, rank;
+	size_t n = block_panels(r, block), i;
+	uint32_t c = cell_of_panel(b, b->range_first + p);
+
+	(void)thread;
+	(void)err;
+	for (i = 0; i < n; i++, p++) {
+		panel = b->range_first + p;
+		while (panel >= b->cell_panel[c + 1])
+			c++;
+		rank = (panel - b->cell_panel[c]) * VS_PANEL_ROWS;
+		pack_panel(b, &b->slots[slot], p, i,
+			   vs_min_u64(b->cell_rows[c] - rank, VS_PANEL_ROWS));
+	}
+	return 0;
+}
+
+static int write_block(void *arg, size_t block, size_t slot,
+		       struct vs_err *err)
+{
+	struct run *r = arg;
+	struct vs_build *b = r->b;
+	const struct vs_build_slot *s = &b->slots[slot];
+	uint64_t panel = b->range_first + (uint64_t)block * r->per_block;
+	uint64_t row = panel * VS_PANEL_ROWS;
+	size_t n = block_panels(r, block), n_rows = n * VS_PANEL_ROWS;
+	int rc;
+
+	rc = vs_cont_write(b->ctx, b->w, b->sec_rows, panel * b->panel_bytes,
+			   s->panels, n * b->panel_bytes, err);
+	if (rc == 0)
+		rc = vs_cont_write(b->ctx, b->w, b->sec_terms, row * 4,
+				   s->terms, n_rows * 4, err);
+	if (rc == 0)
+		rc = vs_cont_write(b->ctx, b->w, b->sec_ids, row * b->id_size,
+				   s->ids, n_rows * b->id_size, err);
+	return rc;
+}
+
+int vs_build_range_write(struct vs_build *b, struct vs_err *err)
+{
+	struct run r = { b, b->slot_panels };
+	struct vs_pipe pipe = {
+		.work = pack_block,
+		.write = write_block,
+		.arg = &r,
+		.n_slots = b->n_slots,
+		.n_blocks = (size_t)vs_div_up(b->range_panels, r.per_block),
+	};
+
+	return vs_pipe_run(b->ctx, &pipe, err);
+}

@@ -1,0 +1,156 @@
+/* shard_scan.c - a shard's cells as the batch engine wants them: who probes
+ * which cell, and verified views of the map.
+ */
+#include "vs/shard.h"
+
+#include <stdatomic.h>
+
+#include "shard_int.h"
+#include "vs/kern.h"
+#include "vs/mem.h"
+
+/* Bytes announced to the kernel ahead of the piece that is scanned. */
+#define AHEAD_BYTES (8u << 20)
+
+struct view_arg {
+	struct vs_ctx *ctx;
+	struct vs_shard *s;
+	atomic_uint_fast64_t announced; /* bytes of ROWS, from the start */
+};
+
+/* Asks for the next rows before they are needed.  An announcement costs the
+ * kernel a walk over its pages, so each byte is announced once a scan. */
+static void announce(struct view_arg *a, uint64_t at, uint64_t len)
+{
+	uint64_t done = atomic_load_explicit(&a->announced,
+					     memory_order_relaxed);
+	uint64_t from = done > at ? done : at;
+	uint64_t to = at + len + AHEAD_BYTES;
+
+	if (at + len + AHEAD_BYTES / 2 < done)
+		return;
+	if (atomic_compare_exchange_strong_explicit(&a->announced, &done, to,
+						    memory_order_relaxed,
+						    memory_order_relaxed))
+		vs_cont_willneed(a->s->cont, &a->s->rows, from, to - from);
+}
+
+static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
+		struct vs_cell_view *out, struct vs_err *err)
+{
+	struct view_arg *a = arg;
+	struct vs_shard *s = a->s;
+	uint64_t panel = s->cell_panel[cell] + first;
+	uint64_t row = panel * VS_PANEL_ROWS, n_rows = n * VS_PANEL_ROWS;
+	uint64_t left = s->cell_rows[cell] - first * VS_PANEL_ROWS;
+	uint64_t at = panel * s->panel_bytes, len = n * s->panel_bytes;
+	int rc;
+
+	announce(a, at, len);
+	rc = vs_cont_touch(a->ctx, s->cont, &s->rows, at, len, err);
+	if (rc == 0)
+		rc = vs_cont_touch(a->ctx, s->cont, &s->terms, row * 4,
+				   n_rows * 4, err);
+	if (rc == 0)
+		rc = vs_cont_touch(a->ctx, s->cont, &s->ids,
+				   row * s->ids.item, n_rows * s->ids.item,
+				   err);
+	out->panels = s->rows.p + at;
+	out->terms = s->terms.p + row * 4;
+	out->ids = s->ids.p + row * s->ids.item;
+	out->id_size = s->ids.item;
+	out->id_base = 0;
+	out->n_rows = vs_min_u64(left, n_rows);
+	return rc;
+}
+
+/* Columns [from, to) of the probe table. */
+struct columns {
+	const uint32_t *cells; /* [n_queries][nprobe]; NULL for Flat */
+	uint64_t n_queries;
+	uint32_t nprobe;
+	uint32_t from, to;
+};
+
+/* The (cell, query) pairs of the columns sorted by cell, in query order within
+ * a cell. */
+static int sort_pairs(struct vs_ctx *ctx, uint32_t nlist,
+		      const struct columns *p, uint64_t **start_out,
+		      uint32_t **query_out, struct vs_err *err)
+{
+	uint64_t *start, at = 0, n, i;
+	uint32_t *query, c, x;
+
+	start = vs_zalloc(ctx, (size_t)nlist + 1, sizeof(*start), "probes",
+			  err);
+	*start_out = start;
+	if (start == NULL)
+		return VS_ENOMEM;
+	query = vs_alloc(ctx, p->n_queries, sizeof(*query) * (p->to - p->from),
+			 "probes", err);
+	*query_out = query;
+	if (query == NULL)
+		return VS_ENOMEM;
+	for (i = 0; i < p->n_queries; i++)
+		for (x = p->from; x < p->to; x++)
+			start[p->cells[i * p->nprobe + x]]++;
+	for (c = 0; c <= nlist; c++) {
+		n = start[c];
+		start[c] = at;
+		at += n;
+	}
+	for (i = 0; i < p->n_queries; i++)
+		for (x = p->from; x < p->to; x++)
+			query[start[p->cells[i * p->nprobe + x]]++] =
+				(uint32_t)i;
+	for (c = nlist; c > 0; c--)
+		start[c] = start[c - 1];
+	start[0] = 0;
+	return 0;
+}
+
+static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
+			struct vs_batch *b, const struct columns *p,
+			struct vs_err *err)
+{
+	struct view_arg arg = { .ctx = ctx, .s = s };
+	struct vs_scan scan = {
+		.n_cells = s->index.nlist,
+		.cell_rows = s->cell_rows,
+		.view = view,
+		.arg = &arg,
+	};
+	uint64_t *start = NULL;
+	uint32_t *query = NULL;
+	int rc = 0;
+
+	if (p->from == p->to)
+		return 0;
+	atomic_init(&arg.announced, 0);
+	if (p->cells != NULL)
+		rc = sort_pairs(ctx, s->index.nlist, p, &start, &query, err);
+	scan.start = start;
+	scan.query = query;
+	if (rc == 0)
+		rc = vs_batch_scan(ctx, b, &scan, err);
+	vs_free(ctx, start);
+	vs_free(ctx, query);
+	return rc;
+}
+
+int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, struct vs_batch *b,
+		  uint64_t n_queries, const uint32_t *cells, uint32_t nprobe,
+		  struct vs_err *err)
+{
+	struct columns p = { cells, n_queries, nprobe, 0, 1 };
+	int rc;
+
+	if (s->index.family == VS_FAMILY_FLAT)
+		p.cells = NULL;
+	rc = scan_columns(ctx, s, b, &p, err);
+	if (rc != 0 || p.cells == NULL)
+		return rc;
+	p.from = 1;
+	p.to = nprobe;
+	return scan_columns(ctx, s, b, &p, err);
+}

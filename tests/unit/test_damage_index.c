@@ -1,0 +1,264 @@
+/* test_damage_index.c - every small damage to real models and shards: refused,
+ * or the same centroids and the same answers.  With the checksums repaired the
+ * files are hostile ones: no crash, no read out of bounds (under the
+ * sanitizers), no unbounded allocation. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/damage.h"
+#include "tests/unit/gendata.h"
+#include "tests/unit/tmpdir.h"
+#include "vs/kern.h"
+#include "vs/mem.h"
+#include "vs/shard.h"
+
+#define K 4u
+#define N_QUERIES 6u
+#define MEMORY_MAX (8u << 20)
+
+/* A reader of models or shards, and what the whole file answers. */
+struct reader {
+	bool shard;
+	bool know;
+	enum vs_cpu cpu;
+	struct gendata queries;
+	uint64_t answer;
+};
+
+static void start(struct vs_ctx *ctx, enum vs_cpu cpu)
+{
+	vs_ctx_init(ctx);
+	ctx->kern = vs_kern_select(cpu);
+	ctx->memory_max = MEMORY_MAX;
+}
+
+static int use_model(struct vs_ctx *ctx, const char *path, uint64_t *answer)
+{
+	struct vs_model *m;
+	int rc = vs_model_open(ctx, path, &m, NULL);
+
+	if (rc != 0)
+		return rc;
+	*answer = vs_hash64(m->centroids, (size_t)m->index.nlist * m->dim * 4) ^
+		  vs_hash64(m->index.text, strlen(m->index.text)) ^
+		  (uint64_t)m->metric << 8 ^ (uint64_t)m->dtype << 16 ^
+		  vs_hash64(m->fingerprint.b, 16);
+	vs_model_destroy(ctx, m);
+	return 0;
+}
+
+static int search(struct vs_ctx *ctx, struct vs_shard *s,
+		  const struct gendata *queries, uint64_t *answer)
+{
+	const struct vs_cont_head *h = vs_shard_head(s);
+	uint32_t nlist = vs_shard_index(s)->nlist, *cells = NULL;
+	struct vs_batch_spec spec = { .metric = h->metric, .k = K };
+	struct vs_coarse *coarse = NULL;
+	struct vs_batch *b;
+	int rc;
+
+	gendata_rows(queries, &spec.queries);
+	if (h->dim != queries->dim || h->dtype != queries->dtype ||
+	    nlist > 1000)
+		return VS_EDATA; /* as vs-query refuses such queries */
+	rc = vs_batch_create(ctx, &spec, &b, NULL);
+	if (rc != 0)
+		return rc;
+	cells = malloc(N_QUERIES * nlist * sizeof(*cells));
+	if (vs_shard_centroids(s) != NULL) {
+		rc = vs_coarse_create(ctx, vs_shard_centroids(s), nlist,
+				      h->dim, &coarse, NULL);
+		if (rc == 0)
+			rc = vs_coarse_probe(ctx, coarse, h->metric,
+					     &spec.queries, nlist, cells,
+					     NULL);
+	}
+	if (rc == 0)
+		rc = vs_shard_scan(ctx, s, b, N_QUERIES, cells, nlist, NULL);
+	if (rc == 0)
+		*answer = vs_hash64(vs_batch_finish(ctx, b),
+				    N_QUERIES * K * sizeof(struct vs_hit)) ^
+			  (uint64_t)h->metric << 8 ^
+			  vs_hash64(h->fingerprint.b, 16) ^
+			  vs_hash64(vs_shard_model(s)->b, 16) ^
+			  vs_hash64(vs_shard_index(s)->text,
+				    strlen(vs_shard_index(s)->text));
+	vs_coarse_destroy(ctx, coarse);
+	vs_batch_destroy(ctx, b);
+	free(cells);
+	return rc;
+}
+
+static int use_shard(struct vs_ctx *ctx, const char *path,
+		     const struct gendata *queries, uint64_t *answer)
+{
+	struct vs_shard *s;
+	int rc = vs_shard_open(ctx, path, &s, NULL);
+
+	if (rc != 0)
+		return rc;
+	rc = search(ctx, s, queries, answer);
+	vs_shard_close(ctx, s);
+	return rc;
+}
+
+static int use(void *arg, const char *path)
+{
+	struct reader *r = arg;
+	uint64_t answer = 0;
+	struct vs_ctx ctx;
+	int rc;
+
+	start(&ctx, r->cpu);
+	rc = r->shard ? use_shard(&ctx, path, &r->queries, &answer) :
+			use_model(&ctx, path, &answer);
+	assert_int_equal(ctx.mem_now, 0);
+	if (rc != 0)
+		return DAMAGE_REFUSED;
+	if (!r->know) {
+		r->know = true;
+		r->answer = answer;
+	}
+	return answer == r->answer ? DAMAGE_SAME : DAMAGE_DIFFERENT;
+}
+
+static void make_model(struct vs_ctx *ctx, const char *path,
+		       const struct gendata *g, uint32_t nlist,
+		       struct vs_model *m)
+{
+	struct vs_model_notes notes = { .n_sample = g->n };
+	struct vs_err err;
+
+	memset(m, 0, sizeof(*m));
+	m->metric = VS_L2;
+	m->dtype = g->dtype;
+	m->dim = g->dim;
+	m->index.family = VS_FAMILY_IVF;
+	m->index.nlist = nlist;
+	snprintf(m->index.text, sizeof(m->index.text), "IVF%u,Flat", nlist);
+	m->centroids = g->f32; /* the first rows do as well */
+	if (vs_model_write(ctx, path, m, &notes, VS_PUBLISH_NEW, &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+static void make_shard(struct vs_ctx *ctx, const char *path,
+		       struct gendata *g, const struct vs_model *m)
+{
+	struct vs_shard_spec spec = { .metric = VS_L2, .model = m };
+	struct vs_source src;
+	struct vs_err err;
+
+	if (m != NULL)
+		spec.index = m->index;
+	else
+		assert_int_equal(vs_factory_parse("Flat", &spec.index, &err),
+				 0);
+	gendata_source(g, &src);
+	if (vs_shard_build(ctx, path, &spec, &src, &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+static void damage(const char *name, const char *path, struct reader *r)
+{
+	struct damage d = { .name = name, .use = use, .arg = r };
+	size_t at;
+
+	r->know = false;
+	damage_start(&d, path);
+	/* The first page and the last are control data, byte by byte; what
+	 * lies between is the same to every reader: test_damage_cont does
+	 * all of it. */
+	damage_bytes(&d, 0, 1024);
+	damage_bytes(&d, d.n - 1024, d.n);
+	for (at = 4096; at + 4096 < d.n; at += 4096)
+		damage_bytes(&d, at, at + 96);
+	damage_swap_sections(&d);
+	damage_truncations(&d);
+	damage_extension(&d, 4096);
+	assert_true(d.n_cases > 10000);
+	damage_finish(&d);
+}
+
+/* Hostile: header and sections with fitting checksums. */
+static void hostile(const char *name, const char *path, struct reader *r)
+{
+	struct damage d = { .name = name, .use = use, .arg = r,
+			    .repair = damage_repair_container };
+	size_t at, end;
+
+	r->know = false;
+	damage_start(&d, path);
+	/* All of the header and table, the beginning of each section. */
+	damage_fields(&d, 0, 256, 4);
+	damage_fields(&d, 256, 1024, 8);
+	for (at = 4096; at < d.n; at += 4096) {
+		end = at + 48 < d.n ? at + 48 : d.n;
+		damage_fields(&d, at, end, 4);
+		damage_fields(&d, at, end, 8);
+	}
+	damage_finish(&d);
+}
+
+static void each_kind(void (*run)(const char *, const char *,
+				  struct reader *))
+{
+	static const enum vs_dtype types[] = { VS_U8, VS_F32 };
+	struct reader r = { 0 };
+	struct tmpdir dir;
+	struct gendata g;
+	struct vs_model m;
+	struct vs_ctx ctx;
+	const char *model, *ivf, *flat;
+	unsigned t;
+
+	for (t = 0; t < 2; t++) {
+		tmpdir_make(&dir);
+		start(&ctx, VS_CPU_BEST);
+		model = tmpdir_file(&dir, "m.vsm");
+		ivf = tmpdir_file(&dir, "ivf.vss");
+		flat = tmpdir_file(&dir, "flat.vss");
+		gendata_make(&g, types[t], 40, 5, 250, 1);
+		gendata_make(&r.queries, types[t], N_QUERIES, 5, 250, 2);
+		make_model(&ctx, model, &g, 3, &m);
+		make_shard(&ctx, ivf, &g, &m);
+		make_shard(&ctx, flat, &g, NULL);
+		r.shard = true;
+		r.cpu = VS_CPU_BEST;
+		run(t ? "f32 IVF shard" : "u8 IVF shard", ivf, &r);
+		r.cpu = VS_CPU_GENERIC;
+		run(t ? "f32 Flat shard" : "u8 Flat shard", flat, &r);
+		r.shard = false;
+		run("model", model, &r);
+		gendata_free(&g);
+		gendata_free(&r.queries);
+		tmpdir_remove(&dir);
+	}
+}
+
+static void test_damaged(void **state)
+{
+	(void)state;
+	each_kind(damage);
+}
+
+static void test_hostile(void **state)
+{
+	(void)state;
+	each_kind(hostile);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_hostile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

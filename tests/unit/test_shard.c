@@ -1,0 +1,362 @@
+/* Shards and the batch engine: answers equal brute force for every metric, type
+ * and nprobe; the file's bytes and the answers depend on neither threads,
+ * memory, blocks nor instruction set. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/gendata.h"
+#include "tests/unit/tmpdir.h"
+#include "vs/kern.h"
+#include "vs/kmeans.h"
+#include "vs/mem.h"
+#include "vs/shard.h"
+
+#define K 10u
+
+static void start(struct vs_ctx *ctx, unsigned threads)
+{
+	vs_ctx_init(ctx);
+	ctx->n_threads = threads;
+	ctx->kern = vs_kern_select(VS_CPU_BEST);
+}
+
+static void ok(int rc, const struct vs_err *err)
+{
+	if (rc != 0)
+		fail_msg("%d: %s", rc, err->msg);
+}
+
+/* A model over the rows; nlist 0: none. */
+static void make_model(struct vs_ctx *ctx, const struct gendata *g,
+		       enum vs_metric metric, uint32_t nlist,
+		       struct vs_model *m)
+{
+	struct vs_kmeans_params p = { nlist, 4, 1 };
+	struct vs_kmeans_result r;
+	struct vs_rows rows;
+	struct vs_err err;
+
+	memset(m, 0, sizeof(*m));
+	m->metric = metric;
+	m->dtype = g->dtype;
+	m->dim = g->dim;
+	m->index.family = nlist == 0 ? VS_FAMILY_FLAT : VS_FAMILY_IVF;
+	m->index.nlist = nlist == 0 ? 1 : nlist;
+	if (nlist == 0) {
+		strcpy(m->index.text, "Flat");
+		return;
+	}
+	snprintf(m->index.text, sizeof(m->index.text), "IVF%u,Flat", nlist);
+	gendata_rows(g, &rows);
+	ok(vs_kmeans(ctx, &rows, &p, &r, &err), &err);
+	m->centroids = r.centroids;
+}
+
+static void build(struct vs_ctx *ctx, const char *path, struct gendata *g,
+		  const struct vs_model *m)
+{
+	struct vs_shard_spec spec = {
+		.index = m->index,
+		.metric = m->metric,
+		.model = m->centroids != NULL ? m : NULL,
+		.how = VS_PUBLISH_REPLACE,
+	};
+	struct vs_source src;
+	struct vs_err err;
+
+	gendata_source(g, &src);
+	ok(vs_shard_build(ctx, path, &spec, &src, &err), &err);
+}
+
+/* Answers of all queries into hits [n][K]. */
+static void search(struct vs_ctx *ctx, const char *path,
+		   const struct gendata *q, uint32_t nprobe,
+		   struct vs_hit *hits, uint32_t *cells)
+{
+	struct vs_batch_spec spec = { .k = K };
+	struct vs_coarse *coarse = NULL;
+	struct vs_shard *s;
+	struct vs_batch *b;
+	struct vs_err err;
+
+	ok(vs_shard_open(ctx, path, &s, &err), &err);
+	spec.metric = vs_shard_head(s)->metric;
+	gendata_rows(q, &spec.queries);
+	ok(vs_batch_create(ctx, &spec, &b, &err), &err);
+	if (vs_shard_centroids(s) != NULL) {
+		ok(vs_coarse_create(ctx, vs_shard_centroids(s),
+				    vs_shard_index(s)->nlist, q->dim, &coarse,
+				    &err), &err);
+		ok(vs_coarse_probe(ctx, coarse, spec.metric, &spec.queries,
+				   nprobe, cells, &err), &err);
+	}
+	ok(vs_shard_scan(ctx, s, b, q->n, cells, nprobe, &err), &err);
+	memcpy(hits, vs_batch_finish(ctx, b), q->n * K * sizeof(*hits));
+	vs_batch_destroy(ctx, b);
+	vs_coarse_destroy(ctx, coarse);
+	vs_shard_close(ctx, s);
+}
+
+static void assert_same_hits(const struct vs_hit *a, const struct vs_hit *b,
+			     size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (a[i].id != b[i].id || a[i].key != b[i].key)
+			fail_msg("query %zu rank %zu: id %lld key %lld, "
+				 "expected id %lld key %lld", i / K, i % K,
+				 (long long)a[i].id, (long long)a[i].key,
+				 (long long)b[i].id, (long long)b[i].key);
+}
+
+/* Which rows lie in the probed cells, from the assignment alone. */
+static void rows_in_cells(const uint32_t *cell, uint64_t n,
+			  const uint32_t *probed, uint32_t nprobe, bool *use)
+{
+	uint64_t i;
+	uint32_t x;
+
+	for (i = 0; i < n; i++) {
+		use[i] = false;
+		for (x = 0; x < nprobe; x++)
+			use[i] = use[i] || cell[i] == probed[x];
+	}
+}
+
+struct shape {
+	enum vs_dtype dtype;
+	enum vs_metric metric;
+	uint32_t dim, nlist;
+	uint64_t n, n_queries;
+	unsigned levels;
+};
+
+static void check_shape(const struct shape *s, struct tmpdir *dir)
+{
+	static const uint32_t probes[] = { 1, 7, 1000 };
+	struct gendata g, q;
+	struct vs_ctx ctx;
+	struct vs_model m;
+	struct vs_hit *hits, want[K];
+	struct vs_coarse *coarse;
+	struct vs_rows rows;
+	struct vs_err err;
+	uint32_t *cells, *cell, nprobe;
+	const char *path = tmpdir_file(dir, "s.vss");
+	bool *use;
+	uint64_t i;
+	size_t p;
+
+	start(&ctx, 2);
+	gendata_make(&g, s->dtype, s->n, s->dim, s->levels, 1);
+	gendata_make(&q, s->dtype, s->n_queries, s->dim, s->levels, 2);
+	make_model(&ctx, &g, s->metric, s->nlist, &m);
+	build(&ctx, path, &g, &m);
+	hits = calloc(q.n * K, sizeof(*hits));
+	cells = calloc(q.n * (s->nlist + 1), sizeof(*cells));
+	cell = calloc(g.n, sizeof(*cell));
+	use = calloc(g.n, sizeof(*use));
+	if (s->nlist > 0) {
+		gendata_rows(&g, &rows);
+		ok(vs_coarse_create(&ctx, m.centroids, s->nlist, s->dim,
+				    &coarse, &err), &err);
+		ok(vs_coarse_assign(&ctx, coarse, &rows, cell, NULL, &err),
+		   &err);
+		vs_coarse_destroy(&ctx, coarse);
+	}
+	for (p = 0; p < 3; p++) {
+		nprobe = s->nlist == 0 ? 1 : (uint32_t)vs_min_u64(probes[p],
+								  s->nlist);
+		search(&ctx, path, &q, nprobe, hits, cells);
+		for (i = 0; i < q.n; i++) {
+			if (s->nlist > 0)
+				rows_in_cells(cell, g.n, cells + i * nprobe,
+					      nprobe, use);
+			gendata_knn(s->metric, &q, i, &g,
+				    s->nlist > 0 ? use : NULL, K, want);
+			assert_same_hits(hits + i * K, want, K);
+		}
+	}
+	vs_free(&ctx, m.centroids);
+	assert_int_equal(ctx.mem_now, 0);
+	free(hits);
+	free(cells);
+	free(cell);
+	free(use);
+	gendata_free(&g);
+	gendata_free(&q);
+}
+
+static void test_equals_brute_force(void **state)
+{
+	static const uint32_t dims[] = { 1, 3, 16, 33, 128 };
+	static const uint64_t queries[] = { 1, 2, 5, 13, 40 };
+	struct shape s = { 0 };
+	struct tmpdir dir;
+	unsigned i, type, metric, nlist;
+
+	(void)state;
+	tmpdir_make(&dir);
+	for (type = 0; type < 2; type++)
+		for (metric = 0; metric < 2; metric++)
+			for (i = 0; i < 5; i++)
+				for (nlist = 0; nlist < 2; nlist++) {
+					s.dtype = type ? VS_F32 : VS_U8;
+					s.metric = metric ? VS_IP : VS_L2;
+					s.dim = dims[i];
+					s.n_queries = queries[i];
+					s.nlist = nlist * (3 + 7 * i);
+					s.n = 700 + 531 * i;
+					s.levels = i % 2 ? 250 : 6;
+					check_shape(&s, &dir);
+				}
+	tmpdir_remove(&dir);
+}
+
+/* Fewer rows than k, empty cells, one row. */
+static void test_few_rows(void **state)
+{
+	struct shape s = { VS_U8, VS_L2, 8, 0, 1, 3, 200 };
+	struct tmpdir dir;
+
+	(void)state;
+	tmpdir_make(&dir);
+	for (s.n = 1; s.n < 40; s.n += 6) {
+		s.nlist = 0;
+		check_shape(&s, &dir);
+		s.nlist = (uint32_t)s.n;
+		check_shape(&s, &dir);
+		s.dtype = s.dtype == VS_U8 ? VS_F32 : VS_U8;
+		s.metric = s.metric == VS_L2 ? VS_IP : VS_L2;
+	}
+	tmpdir_remove(&dir);
+}
+
+/* int32 scores would overflow: the canonical kernels take over. */
+static void test_wide_rows(void **state)
+{
+	struct shape s = { VS_U8, VS_L2, 40000, 0, 20, 3, 250 };
+	struct tmpdir dir;
+
+	(void)state;
+	tmpdir_make(&dir);
+	check_shape(&s, &dir);
+	s.metric = VS_IP;
+	check_shape(&s, &dir);
+	tmpdir_remove(&dir);
+}
+
+static void slurp(const char *path, char **p, long *n)
+{
+	*p = malloc(8 << 20);
+	*n = tmpdir_get(path, *p, 8 << 20);
+	assert_true(*n > 0);
+}
+
+/* Model, shard and answers under every thread count, memory ceiling and
+ * instruction set this machine has: the same bytes. */
+static void test_same_bytes(void **state)
+{
+	static const unsigned threads[] = { 1, 2, 3, 7 };
+	static const uint64_t memory[] = { 0, 4u << 20 };
+	enum vs_dtype dtype[] = { VS_U8, VS_F32 };
+	struct vs_hit hits[25 * K], first_hits[25 * K];
+	uint32_t cells[25 * 16];
+	char *bytes, *first = NULL;
+	long n, n_first = 0;
+	struct gendata g, q;
+	struct vs_model m;
+	struct vs_ctx ctx;
+	struct tmpdir dir;
+	const char *path;
+	unsigned t, d, cases = 0;
+	int cpu;
+
+	(void)state;
+	tmpdir_make(&dir);
+	path = tmpdir_file(&dir, "s.vss");
+	for (d = 0; d < 2; d++) {
+		gendata_make(&g, dtype[d], 20000, 24, 200, 1);
+		gendata_make(&q, dtype[d], 25, 24, 200, 2);
+		first = NULL;
+		for (cpu = VS_CPU_GENERIC; cpu <= VS_CPU_VNNI; cpu++)
+			for (t = 0; t < 8; t++) {
+				start(&ctx, threads[t % 4]);
+				ctx.kern = vs_kern_exact((enum vs_cpu)cpu);
+				if (ctx.kern == NULL)
+					continue;
+				make_model(&ctx, &g, VS_L2, 16, &m);
+				ctx.memory_max = memory[t / 4];
+				build(&ctx, path, &g, &m);
+				ctx.memory_max = 0;
+				search(&ctx, path, &q, 5, hits, cells);
+				vs_free(&ctx, m.centroids);
+				slurp(path, &bytes, &n);
+				cases++;
+				if (first == NULL) {
+					first = bytes;
+					n_first = n;
+					memcpy(first_hits, hits, sizeof(hits));
+					continue;
+				}
+				assert_int_equal(n, n_first);
+				assert_memory_equal(bytes, first, (size_t)n);
+				assert_same_hits(hits, first_hits, 25 * K);
+				free(bytes);
+			}
+		free(first);
+		gendata_free(&g);
+		gendata_free(&q);
+	}
+	print_message("# %u combinations of type, instruction set, threads "
+		      "and memory\n", cases);
+	assert_true(cases >= 16);
+	tmpdir_remove(&dir);
+}
+
+/* A source that gives fewer rows than it announced is refused and leaves no
+ * file behind. */
+static void test_source_that_shrinks(void **state)
+{
+	struct vs_shard_spec spec = { .metric = VS_L2 };
+	struct vs_source src;
+	struct gendata g;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct tmpdir dir;
+
+	(void)state;
+	tmpdir_make(&dir);
+	start(&ctx, 1);
+	gendata_make(&g, VS_U8, 100, 8, 10, 1);
+	gendata_source(&g, &src);
+	src.n_rows = 101;
+	ok(vs_factory_parse("Flat", &spec.index, &err), &err);
+	assert_int_equal(vs_shard_build(&ctx, tmpdir_file(&dir, "s.vss"),
+					&spec, &src, &err), VS_EDATA);
+	assert_non_null(strstr(err.msg, "changed while it was read"));
+	assert_int_equal(tmpdir_count(&dir, ""), 0);
+	assert_int_equal(ctx.mem_now, 0);
+	gendata_free(&g);
+	tmpdir_remove(&dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_equals_brute_force),
+		cmocka_unit_test(test_few_rows),
+		cmocka_unit_test(test_wide_rows),
+		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_source_that_shrinks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
