@@ -1,0 +1,153 @@
+/* op.h - what each tool does, without argv: one struct of arguments and one
+ * call per operation.  Nothing here prints; results that people read come back
+ * in structs, everything else goes to files and to ctx->log.
+ */
+#ifndef VS_OP_H
+#define VS_OP_H
+
+#include "vs/hits.h"
+#include "vs/vecs.h"
+
+/* Shared by all operations that read vectors and write one output. */
+struct vs_op_io {
+	const char *out;           /* -o; "-" where a tool allows it */
+	const char *const *inputs; /* VECTORS... */
+	size_t n_inputs;
+	enum vs_vecs_format input_format; /* --input-format */
+	bool replace;                     /* --replace */
+	bool recheck;                     /* --recheck */
+};
+
+/* --part i/n; n == 0: not given; n == VS_PART_OF_MANIFEST: part i of as many
+ * as the manifest says (the task id of an array job, which knows no n). */
+struct vs_part {
+	uint32_t i;
+	uint32_t n;
+};
+#define VS_PART_OF_MANIFEST UINT32_MAX
+
+/* "3/8"; false unless i < n. */
+bool vs_part_parse(const char *text, struct vs_part *out);
+
+/* vs-train */
+struct vs_train_args {
+	struct vs_op_io io;
+	const char *index; /* -i, required: IVF<nlist>,Flat */
+	enum vs_metric metric;
+	uint64_t sample;     /* rows to train on; 0: 256 per centroid */
+	uint32_t iterations; /* of Lloyd's algorithm */
+	uint64_t seed;
+};
+int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
+		struct vs_err *err) VS_MUST_CHECK;
+
+/* vs-build: exactly one of index, model, collection. */
+struct vs_build_args {
+	struct vs_op_io io;
+	const char *index; /* -i: Flat */
+	const char *model; /* -M */
+	const char *collection; /* -c DIR[@GENERATION]: no inputs, no -o */
+	struct vs_part part;    /* with collection */
+	enum vs_metric metric;
+	bool metric_given; /* -m beside -M must agree with the model */
+};
+int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
+		struct vs_err *err) VS_MUST_CHECK;
+
+/* vs-query */
+struct vs_query_args {
+	struct vs_op_io io; /* inputs: QUERIES; out: file or directory "x/" */
+	const char *target; /* SHARD or COLLECTION[@GENERATION] */
+	uint32_t k;
+	const char *params; /* -p "nprobe=32", may be NULL */
+	enum vs_hits_format format;
+	struct vs_part part;
+};
+/* What a search did, for the log line and benchmarks. */
+struct vs_query_report {
+	uint64_t n_queries;
+	uint64_t n_rows;      /* of the shards searched */
+	uint64_t n_distances; /* row x query pairs scored by the tiles */
+	double secs_load;     /* opening and reading queries */
+	double secs_search;   /* coarse and scan */
+	double secs_total;
+	bool already; /* the output stood there with the same fingerprint */
+};
+int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
+		struct vs_query_report *report,
+		struct vs_err *err) VS_MUST_CHECK;
+
+/* vs-shard create */
+struct vs_shard_create_args {
+	struct vs_op_io io; /* inputs; out unused */
+	const char *collection;
+	const char *model; /* -M, or */
+	const char *index; /* -i Flat */
+	enum vs_metric metric;
+	bool metric_given;
+	const char *by; /* "hash" */
+	uint32_t n_shards;
+	uint32_t vnodes;
+};
+int vs_op_shard_create(struct vs_ctx *ctx,
+		       const struct vs_shard_create_args *args,
+		       struct vs_err *err) VS_MUST_CHECK;
+
+/* vs-merge */
+struct vs_merge_args {
+	const char *out;
+	const char *const *parts; /* .vsh files */
+	size_t n_parts;
+	uint32_t k; /* 0: the k of the parts */
+	enum vs_hits_format format;
+	bool replace;
+	bool recheck;
+	const char *allow_missing; /* "all" or "3,5", NULL: none may miss */
+};
+/* Returns VS_EPARTIAL, with err filled, when shards were missing and allowed:
+ * the output is complete and marked incomplete. */
+int vs_op_merge(struct vs_ctx *ctx, const struct vs_merge_args *args,
+		struct vs_err *err) VS_MUST_CHECK;
+
+/* vs-eval truth */
+struct vs_truth_args {
+	struct vs_op_io io; /* inputs: VECTORS; out: x.ivecs, x.vsh, ... */
+	const char *queries;
+	const char *distances; /* --distances FILE.fvecs, may be NULL */
+	enum vs_metric metric;
+	uint32_t k;
+	enum vs_hits_format format;
+};
+int vs_op_truth(struct vs_ctx *ctx, const struct vs_truth_args *args,
+		struct vs_query_report *report,
+		struct vs_err *err) VS_MUST_CHECK;
+
+/* vs-eval recall */
+struct vs_recall_args {
+	const char *hits;            /* .vsh or ivecs */
+	const char *truth;           /* .vsh or ivecs */
+	const char *truth_distances; /* fvecs; NULL: strict, but for vsh */
+	uint32_t k;                  /* k-recall@k */
+	double confidence;           /* of the interval, 0.95 */
+};
+struct vs_recall_report {
+	uint64_t n_queries;
+	uint32_t k;       /* of k-recall@k */
+	uint32_t n_hits;  /* results a query in the hit file: R of 1-recall@R */
+	uint32_t n_truth; /* truth rows a query */
+	double recall;    /* strict k-recall@k, mean over queries */
+	double low, high; /* interval of the mean over queries (normal, with
+			   * finite t; see lib/op/recall.c) */
+	bool tie_aware_known; /* truth distances were there */
+	double recall_ties;   /* tie-aware k-recall@k */
+	uint64_t n_tied;      /* queries where ties at the k-th mattered */
+	double one_recall_at[3]; /* 1-recall@1, @10, @n_hits */
+	uint32_t one_at[3];      /* the R of each; 0: not computed */
+	uint64_t n_duplicates;   /* ids repeated within a result, removed */
+	uint64_t n_short;        /* queries with fewer than k results */
+};
+int vs_op_recall(struct vs_ctx *ctx, const struct vs_recall_args *args,
+		 struct vs_recall_report *report,
+		 struct vs_err *err) VS_MUST_CHECK;
+
+#endif

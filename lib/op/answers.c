@@ -1,0 +1,126 @@
+/* answers.c - reads hits and integer vectors as ids. */
+#include "answers.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "vs/mem.h"
+#include "vs/num.h"
+
+static int open_vecs(struct vs_ctx *ctx, struct vs_answers *a,
+		     struct vs_err *err)
+{
+	enum vs_dtype t;
+	int rc = vs_vecs_open(ctx, &a->path, 1, NULL, &a->vecs, err);
+
+	if (rc != 0)
+		return rc;
+	t = vs_vecs_dtype(a->vecs);
+	if (t != VS_I32 && t != VS_U32 && t != VS_I64 && t != VS_U64)
+		return vs_fail(err, VS_EDATA,
+			       "%s: holds %s; expected ids of results, as "
+			       "ivecs or .vsh",
+			       a->path, vs_dtype_name(t));
+	a->n_queries = vs_vecs_rows(a->vecs);
+	a->n_columns = vs_vecs_dim(a->vecs);
+	return 0;
+}
+
+int vs_answers_open(struct vs_ctx *ctx, const char *path,
+		    struct vs_answers *out, struct vs_err *err)
+{
+	enum vs_hits_format format;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	out->path = path;
+	if (vs_hits_format_of(path, &format, NULL) == 0 &&
+	    format == VS_HITS_VSH) {
+		rc = vs_hits_open(ctx, path, &out->hits, err);
+		if (rc == 0) {
+			out->n_queries = vs_hits_info(out->hits)->n_queries;
+			out->n_columns = vs_hits_info(out->hits)->k;
+		}
+	} else {
+		rc = open_vecs(ctx, out, err);
+	}
+	if (rc != 0)
+		vs_answers_close(ctx, out);
+	return rc;
+}
+
+static int read_hits(struct vs_ctx *ctx, struct vs_answers *a, uint64_t first,
+		     size_t n, uint64_t *ids, int64_t *keys, struct vs_err *err)
+{
+	size_t i, n_hits = n * a->n_columns;
+	void *p = a->block;
+	int rc;
+
+	if (n > a->block_max) {
+		rc = vs_resize(ctx, &p, n, a->n_columns * sizeof(*a->block),
+			       "hits", err);
+		if (rc != 0)
+			return rc;
+		a->block = p;
+		a->block_max = n;
+	}
+	rc = vs_hits_read(ctx, a->hits, first, n, a->block, err);
+	for (i = 0; rc == 0 && i < n_hits; i++) {
+		ids[i] = a->block[i].id;
+		if (keys != NULL)
+			keys[i] = a->block[i].key;
+	}
+	return rc;
+}
+
+/* One id as it stands in the file, -1 of any type being VS_ID_NONE. */
+static int64_t id_at(const uint8_t *p, enum vs_dtype t)
+{
+	switch (t) {
+	case VS_I32:
+		return (int32_t)vs_get_le32(p);
+	case VS_U32:
+		return vs_get_le32(p) == UINT32_MAX ?
+			       -1 :
+			       (int64_t)vs_get_le32(p);
+	default:
+		return (int64_t)vs_get_le64(p);
+	}
+}
+
+int vs_answers_read(struct vs_ctx *ctx, struct vs_answers *a, uint64_t first,
+		    size_t n, uint64_t *ids, int64_t *keys, struct vs_err *err)
+{
+	enum vs_dtype t;
+	size_t i, size;
+	int64_t id;
+	int rc;
+
+	if (a->hits != NULL)
+		return read_hits(ctx, a, first, n, ids, keys, err);
+	t = vs_vecs_dtype(a->vecs);
+	size = vs_dtype_size(t);
+	rc = vs_vecs_read(ctx, a->vecs, first, n, ids, err);
+	if (rc != 0)
+		return rc;
+	/* In place from the end: ids need more room than the file's. */
+	for (i = n * a->n_columns; i-- > 0;) {
+		id = id_at((const uint8_t *)ids + i * size, t);
+		if (id < -1)
+			return vs_fail(err, VS_EDATA,
+				       "%s: query %" PRIu64 " has id %" PRId64
+				       "; expected ids from 0, or -1 where "
+				       "there is no result",
+				       a->path, first + i / a->n_columns, id);
+		ids[i] = (uint64_t)id;
+	}
+	return 0;
+}
+
+void vs_answers_close(struct vs_ctx *ctx, struct vs_answers *a)
+{
+	vs_hits_close(ctx, a->hits);
+	vs_vecs_close(ctx, a->vecs);
+	vs_free(ctx, a->block);
+	memset(a, 0, sizeof(*a));
+}

@@ -1,0 +1,28 @@
+/* answers.h - the ids (and keys) in hit and truth files of several formats. */
+#ifndef VS_OP_ANSWERS_H
+#define VS_OP_ANSWERS_H
+
+#include "vs/hits.h"
+#include "vs/vecs.h"
+
+struct vs_answers {
+	const char *path;
+	struct vs_hits *hits; /* .vsh, or */
+	struct vs_vecs *vecs; /* ivecs and other files of integers */
+	uint64_t n_queries;
+	uint32_t n_columns;   /* results a query */
+	struct vs_hit *block; /* scratch of .vsh */
+	size_t block_max;     /* queries it holds */
+};
+
+/* By name: .vsh, else what vs_vecs_open takes, if it holds integers. */
+int vs_answers_open(struct vs_ctx *ctx, const char *path,
+		    struct vs_answers *out, struct vs_err *err) VS_MUST_CHECK;
+/* The n_columns ids of each of queries first..first+n-1, VS_ID_NONE for pads.
+ * keys may be NULL and stays as it is where the file has none. */
+int vs_answers_read(struct vs_ctx *ctx, struct vs_answers *a, uint64_t first,
+		    size_t n, uint64_t *ids, int64_t *keys,
+		    struct vs_err *err) VS_MUST_CHECK;
+void vs_answers_close(struct vs_ctx *ctx, struct vs_answers *a);
+
+#endif

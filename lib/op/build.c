@@ -1,0 +1,262 @@
+/* build.c - vs-build: from vectors and a model or index to one shard. */
+#include <string.h>
+
+#include "op_int.h"
+#include "vs/manifest.h"
+#include "vs/mem.h"
+
+/* The state of one vs-build. */
+struct build {
+	struct vs_ctx *ctx;
+	const struct vs_build_args *args;
+	struct vs_op_stream stream;
+	struct vs_model *model; /* NULL for Flat */
+	struct vs_shard_spec spec;
+	uint64_t n_rows; /* that go into the shard */
+	char *out;
+	/* of a collection */
+	struct vs_manifest *manifest;
+	struct vs_ring *ring;
+	uint32_t shard;
+};
+
+static int check_model(struct build *b, struct vs_err *err)
+{
+	const struct vs_model *m = b->model;
+	const char *name = vs_vecs_name(b->stream.vecs);
+	const char *model = b->args->model != NULL ? b->args->model :
+						     "the model";
+
+	if (m->dim != vs_vecs_dim(b->stream.vecs))
+		return vs_fail(err, VS_EDATA,
+			       "%s: rows have %u dimensions; %s was trained on "
+			       "%u", name, vs_vecs_dim(b->stream.vecs), model,
+			       m->dim);
+	if (m->dtype != vs_vecs_dtype(b->stream.vecs))
+		return vs_fail(err, VS_EDATA,
+			       "%s: rows are %s; %s was trained on %s", name,
+			       vs_dtype_name(vs_vecs_dtype(b->stream.vecs)),
+			       model, vs_dtype_name(m->dtype));
+	if (b->args->metric_given && b->args->metric != m->metric)
+		return vs_fail(err, VS_EUSAGE,
+			       "-m %s contradicts %s, which has metric %s",
+			       vs_metric_name(b->args->metric), model,
+			       vs_metric_name(m->metric));
+	return 0;
+}
+
+/* A lone shard's fingerprint: rows, index, metric, model. */
+static int fingerprint(struct build *b, struct vs_err *err)
+{
+	struct vs_digest quick;
+	struct vs_hasher *h;
+	int rc = vs_vecs_quick_digest(b->ctx, b->stream.vecs, &quick, err);
+
+	if (rc == 0)
+		rc = vs_op_fingerprint_start(b->ctx, "shard", &h, err);
+	if (rc != 0)
+		return rc;
+	vs_hasher_add(h, quick.b, sizeof(quick.b));
+	vs_hasher_add_text(h, b->spec.index.text);
+	vs_hasher_add_u64(h, b->spec.metric);
+	if (b->model != NULL)
+		vs_hasher_add(h, b->model->fingerprint.b,
+			      sizeof(b->model->fingerprint.b));
+	vs_op_fingerprint_end(b->ctx, h, &b->spec.fingerprint);
+	return 0;
+}
+
+static int prepare_lone(struct build *b, struct vs_err *err)
+{
+	const struct vs_op_io *io = &b->args->io;
+	struct vs_vecs_options opt = { .format = io->input_format };
+	int rc = vs_vecs_open(b->ctx, io->inputs, io->n_inputs, &opt,
+			      &b->stream.vecs, err);
+
+	if (rc != 0)
+		return rc;
+	b->n_rows = vs_vecs_rows(b->stream.vecs);
+	b->spec.metric = b->args->metric;
+	if (b->args->model != NULL) {
+		rc = vs_model_open(b->ctx, b->args->model, &b->model, err);
+		if (rc != 0)
+			return rc;
+		b->spec.index = b->model->index;
+		b->spec.metric = b->model->metric;
+		rc = check_model(b, err);
+	} else {
+		rc = vs_factory_parse(b->args->index, &b->spec.index, err);
+		if (rc == 0 && b->spec.index.family != VS_FAMILY_FLAT)
+			rc = vs_fail(err, VS_EUSAGE,
+				     "%s needs a model: train it with "
+				     "vs-train -i %s and give it with -M",
+				     b->spec.index.text, b->spec.index.text);
+	}
+	if (rc == 0)
+		rc = fingerprint(b, err);
+	if (rc != 0)
+		return rc;
+	b->out = vs_strdup(b->ctx, io->out, err);
+	return b->out == NULL ? VS_ENOMEM : 0;
+}
+
+static size_t pick(const void *arg, uint64_t first, size_t n,
+		   uint32_t *offsets)
+{
+	const struct build *b = arg;
+
+	return vs_ring_pick(b->ring, b->shard, first, n, offsets);
+}
+
+static int check_part(struct build *b, struct vs_err *err)
+{
+	const struct vs_part *p = &b->args->part;
+	const struct vs_manifest *m = b->manifest;
+
+	if (p->n == 0)
+		return vs_fail(err, VS_EUSAGE,
+			       "%s has %u shards: say which one to build with "
+			       "--part i/%u", b->args->collection, m->n_shards,
+			       m->n_shards);
+	if (p->n != UINT32_MAX && p->n != m->n_shards)
+		return vs_fail(err, VS_EUSAGE,
+			       "--part %u/%u does not fit %s, which has %u "
+			       "shards", p->i, p->n, b->args->collection,
+			       m->n_shards);
+	if (p->i >= m->n_shards)
+		return vs_fail(err, VS_EUSAGE,
+			       "part %u does not fit %s, whose shards are 0 to "
+			       "%u", p->i, b->args->collection,
+			       m->n_shards - 1);
+	b->shard = p->i;
+	return 0;
+}
+
+static int open_model(struct build *b, struct vs_err *err)
+{
+	const struct vs_manifest *m = b->manifest;
+	char *path;
+	int rc;
+
+	if (m->model_file == NULL)
+		return 0;
+	path = vs_manifest_path(b->ctx, m, m->model_file, err);
+	if (path == NULL)
+		return VS_ENOMEM;
+	rc = vs_model_open(b->ctx, path, &b->model, err);
+	if (rc == 0 && !vs_digest_equal(&b->model->fingerprint, &m->model))
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: is not the model that generation %llu of %s "
+			     "was created with", path,
+			     (unsigned long long)m->generation, m->dir);
+	vs_free(b->ctx, path);
+	return rc == 0 ? check_model(b, err) : rc;
+}
+
+static int prepare_part(struct build *b, struct vs_err *err)
+{
+	const struct vs_manifest *m;
+	int rc = vs_manifest_open(b->ctx, b->args->collection, &b->manifest,
+				  err);
+
+	if (rc != 0)
+		return rc;
+	m = b->manifest;
+	rc = check_part(b, err);
+	if (rc == 0)
+		rc = vs_manifest_inputs(b->ctx, m, &b->stream.vecs, err);
+	if (rc == 0)
+		rc = vs_factory_parse(m->index, &b->spec.index, err);
+	if (rc == 0)
+		rc = open_model(b, err);
+	if (rc == 0)
+		rc = vs_manifest_ring(b->ctx, m, &b->ring, err);
+	if (rc != 0)
+		return rc;
+	b->spec.metric = m->metric;
+	b->spec.fingerprint = m->shards[b->shard].fingerprint;
+	b->n_rows = m->shards[b->shard].n_rows;
+	b->stream.select = pick;
+	b->stream.select_arg = b;
+	b->out = vs_manifest_shard_path(b->ctx, m, b->shard, err);
+	return b->out == NULL ? VS_ENOMEM : 0;
+}
+
+/* --recheck: the shard that stands there must hold these very rows. */
+static int recheck(struct build *b, const struct vs_source *src,
+		   struct vs_err *err)
+{
+	struct vs_shard *s;
+	struct vs_digest full;
+	int rc = vs_shard_open(b->ctx, b->out, &s, err);
+
+	if (rc != 0)
+		return rc;
+	rc = vs_op_source_digest(b->ctx, src, &full, err);
+	if (rc == 0 && !vs_digest_equal(&full, vs_shard_input(s)))
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: was built from other vectors than %s holds "
+			     "now; use --replace to build it again", b->out,
+			     src->name);
+	vs_shard_close(b->ctx, s);
+	return rc;
+}
+
+static int build(struct build *b, struct vs_err *err)
+{
+	struct vs_cont_head head = { .kind = VS_KIND_SHARD };
+	struct vs_source src;
+	int rc = b->args->collection != NULL ? prepare_part(b, err) :
+					       prepare_lone(b, err);
+
+	if (rc != 0)
+		return rc;
+	rc = vs_op_check_kind(vs_vecs_name(b->stream.vecs),
+			      vs_vecs_dtype(b->stream.vecs), b->spec.metric,
+			      err);
+	if (rc != 0)
+		return rc;
+	vs_op_stream_source(&b->stream, b->n_rows, &src);
+	b->spec.model = b->model;
+	b->spec.how = vs_op_how(b->args->io.replace);
+	head.fingerprint = b->spec.fingerprint;
+	if (!b->args->io.replace) {
+		rc = vs_cont_done(b->ctx, b->out, &head, err);
+		if (rc == 1) {
+			vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: already done",
+				   b->out);
+			return b->args->io.recheck ? recheck(b, &src, err) : 0;
+		}
+	}
+	if (rc == 0)
+		rc = vs_shard_build(b->ctx, b->out, &b->spec, &src, err);
+	if (rc == 0)
+		vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: %s, %llu rows of %s",
+			   b->out, b->spec.index.text,
+			   (unsigned long long)b->n_rows, src.name);
+	return rc;
+}
+
+int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
+		struct vs_err *err)
+{
+	struct build b = { .ctx = ctx, .args = args };
+	int given = (args->index != NULL) + (args->model != NULL) +
+		    (args->collection != NULL);
+	int rc;
+
+	if (given != 1)
+		return vs_fail(err, VS_EUSAGE,
+			       "give one of -i INDEX, -M MODEL and -c "
+			       "COLLECTION");
+	if (args->collection == NULL && args->part.n != 0)
+		return vs_fail(err, VS_EUSAGE,
+			       "--part goes with -c COLLECTION");
+	rc = build(&b, err);
+	vs_op_stream_clear(ctx, &b.stream);
+	vs_model_destroy(ctx, b.model);
+	vs_ring_destroy(ctx, b.ring);
+	vs_manifest_destroy(ctx, b.manifest);
+	vs_free(ctx, b.out);
+	return rc;
+}

@@ -1,0 +1,187 @@
+/* op.c - small things that several operations share. */
+#include <string.h>
+
+#include "op_int.h"
+#include "vs/mem.h"
+
+#define DIGEST_BYTES (2u << 20) /* hashed at a time */
+
+bool vs_part_parse(const char *text, struct vs_part *out)
+{
+	const char *slash = strchr(text, '/');
+	uint64_t i, n;
+
+	if (slash == NULL || !vs_parse_u64(slash + 1, &n) ||
+	    !vs_parse_u64_n(text, (size_t)(slash - text), &i))
+		return false;
+	if (i >= n || n > UINT32_MAX - 1)
+		return false;
+	out->i = (uint32_t)i;
+	out->n = (uint32_t)n;
+	return true;
+}
+
+int vs_op_fingerprint_start(struct vs_ctx *ctx, const char *what,
+			    struct vs_hasher **h, struct vs_err *err)
+{
+	int rc = vs_hasher_create(ctx, h, err);
+
+	if (rc != 0)
+		return rc;
+	vs_hasher_add_u64(*h, VS_ALGORITHM_VERSION);
+	vs_hasher_add_text(*h, what);
+	return 0;
+}
+
+void vs_op_fingerprint_end(struct vs_ctx *ctx, struct vs_hasher *h,
+			   struct vs_digest *out)
+{
+	vs_hasher_done(h, out);
+	vs_hasher_destroy(ctx, h);
+}
+
+enum vs_publish vs_op_how(bool replace)
+{
+	return replace ? VS_PUBLISH_REPLACE : VS_PUBLISH_NEW;
+}
+
+int vs_op_check_kind(const char *name, enum vs_dtype dtype,
+		     enum vs_metric metric, struct vs_err *err)
+{
+	if (dtype != VS_F32 && dtype != VS_U8)
+		return vs_fail(err, VS_EUSAGE,
+			       "%s: rows are %s; this version takes f32 and u8",
+			       name, vs_dtype_name(dtype));
+	if (metric != VS_L2 && metric != VS_IP)
+		return vs_fail(err, VS_EUSAGE,
+			       "metric %s is not there yet; this version has "
+			       "l2 and ip", vs_metric_name(metric));
+	return 0;
+}
+
+static int stream_rewind(void *arg, struct vs_ctx *ctx, struct vs_err *err)
+{
+	struct vs_op_stream *s = arg;
+
+	(void)ctx;
+	(void)err;
+	s->at = 0;
+	return 0;
+}
+
+/* Reads a run of rows and moves the selected ones together. */
+static int read_selected(struct vs_op_stream *s, struct vs_ctx *ctx,
+			 uint8_t *rows, uint64_t *ids, size_t n, size_t *got,
+			 struct vs_err *err)
+{
+	size_t row_bytes = vs_vecs_row_bytes(s->vecs), i, o;
+	int rc;
+
+	if (n > s->offsets_max) {
+		rc = vs_resize(ctx, (void **)&s->offsets, n, sizeof(uint32_t),
+			       "row offsets", err);
+		if (rc != 0)
+			return rc;
+		s->offsets_max = n;
+	}
+	rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
+	if (rc != 0)
+		return rc;
+	*got = s->select(s->select_arg, s->at, n, s->offsets);
+	for (i = 0; i < *got; i++) {
+		o = s->offsets[i];
+		if (o != i)
+			memcpy(rows + i * row_bytes, rows + o * row_bytes,
+			       row_bytes);
+		ids[i] = s->id_base + s->at + o;
+	}
+	return 0;
+}
+
+static int stream_next(void *arg, struct vs_ctx *ctx, void *rows,
+		       uint64_t *ids, size_t n, size_t *got,
+		       struct vs_err *err)
+{
+	struct vs_op_stream *s = arg;
+	uint64_t left;
+	size_t i;
+	int rc = 0;
+
+	*got = 0;
+	while (rc == 0 && *got == 0) {
+		left = vs_vecs_rows(s->vecs) - s->at;
+		n = (size_t)vs_min_u64(n, left);
+		if (n == 0)
+			return 0;
+		if (s->select != NULL) {
+			rc = read_selected(s, ctx, rows, ids, n, got, err);
+		} else {
+			rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
+			for (i = 0; i < n; i++)
+				ids[i] = s->id_base + s->at + i;
+			*got = n;
+		}
+		s->at += n;
+	}
+	return rc;
+}
+
+void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
+			 struct vs_source *out)
+{
+	out->dim = vs_vecs_dim(s->vecs);
+	out->dtype = vs_vecs_dtype(s->vecs);
+	out->n_rows = n_rows;
+	out->id_max = s->id_base + vs_vecs_rows(s->vecs) - 1;
+	out->name = vs_vecs_name(s->vecs);
+	out->rewind = stream_rewind;
+	out->next = stream_next;
+	out->arg = s;
+}
+
+static int hash_source(struct vs_ctx *ctx, const struct vs_source *src,
+		       struct vs_hasher *h, struct vs_err *err)
+{
+	size_t row_bytes = src->dim * vs_dtype_size(src->dtype), n, got = 1;
+	uint64_t *ids;
+	void *rows;
+	int rc;
+
+	n = vs_max_size(DIGEST_BYTES / row_bytes, 1);
+	rows = vs_alloc(ctx, n, row_bytes, "rows", err);
+	if (rows == NULL)
+		return VS_ENOMEM;
+	ids = vs_alloc(ctx, n, sizeof(*ids), "ids", err);
+	rc = ids == NULL ? VS_ENOMEM : src->rewind(src->arg, ctx, err);
+	while (rc == 0 && got > 0) {
+		rc = src->next(src->arg, ctx, rows, ids, n, &got, err);
+		if (rc == 0)
+			vs_hasher_add(h, rows, got * row_bytes);
+	}
+	vs_free(ctx, ids);
+	vs_free(ctx, rows);
+	return rc;
+}
+
+int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
+			struct vs_digest *out, struct vs_err *err)
+{
+	struct vs_hasher *h;
+	int rc = vs_hasher_create(ctx, &h, err);
+
+	if (rc != 0)
+		return rc;
+	vs_hasher_add_u64(h, src->dtype);
+	vs_hasher_add_u64(h, src->dim);
+	vs_hasher_add_u64(h, src->n_rows);
+	rc = hash_source(ctx, src, h, err);
+	vs_hasher_done(h, out);
+	vs_hasher_destroy(ctx, h);
+	return rc;
+}
+
+void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s)
+{
+	vs_free(ctx, s->offsets);
+	vs_vecs_close(ctx, s->vecs);
+}

@@ -1,0 +1,49 @@
+/* op_int.h - what the operations share: fingerprints, checks, row streams. */
+#ifndef VS_OP_INT_H
+#define VS_OP_INT_H
+
+#include "vs/op.h"
+#include "vs/shard.h"
+
+/* Raised whenever the same inputs and parameters give other bytes. */
+#define VS_ALGORITHM_VERSION 1u
+
+/* A fingerprint: the version, what is made, and then what the caller adds. */
+int vs_op_fingerprint_start(struct vs_ctx *ctx, const char *what,
+			    struct vs_hasher **h,
+			    struct vs_err *err) VS_MUST_CHECK;
+/* Closes and frees h. */
+void vs_op_fingerprint_end(struct vs_ctx *ctx, struct vs_hasher *h,
+			   struct vs_digest *out);
+
+/* The publish mode that --replace asks for. */
+enum vs_publish vs_op_how(bool replace);
+
+/* VS_EUSAGE unless rows can be indexed: f32 or u8; L2 or IP. */
+int vs_op_check_kind(const char *name, enum vs_dtype dtype,
+		     enum vs_metric metric, struct vs_err *err) VS_MUST_CHECK;
+
+/* A vs_source over an opened set: all rows with ids id_base + ordinal, or only
+ * those that select picks. */
+struct vs_op_stream {
+	struct vs_vecs *vecs;
+	uint64_t at; /* next row of the set */
+	uint64_t id_base;
+	/* Offsets, ascending, of the rows first..first+n-1 that belong; NULL:
+	 * all do. */
+	size_t (*select)(const void *arg, uint64_t first, size_t n,
+			 uint32_t *offsets);
+	const void *select_arg;
+	uint32_t *offsets; /* scratch [offsets_max] */
+	size_t offsets_max;
+};
+/* n_rows: how many rows the stream will give. */
+void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
+			 struct vs_source *out);
+/* The full digest of what src gives from its start; reads it all. */
+int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
+			struct vs_digest *out,
+			struct vs_err *err) VS_MUST_CHECK;
+void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s);
+
+#endif

@@ -1,0 +1,298 @@
+/* query.c - vs-query: blocks of queries over all shards of the target. */
+#include <string.h>
+
+#include "op_int.h"
+#include "queries.h"
+#include "target.h"
+#include "vs/host.h"
+#include "vs/mem.h"
+
+#define QUERIES_MAX (1u << 20) /* of one block */
+
+/* The state of one vs-query. */
+struct search {
+	struct vs_ctx *ctx;
+	const struct vs_query_args *args;
+	struct vs_target target;
+	struct vs_op_queries queries;
+	struct vs_params params;
+	struct vs_coarse *coarse; /* NULL for Flat */
+	char *out;                /* path of the output */
+	struct vs_hits_info info;
+	struct vs_digest fingerprint;
+	struct vs_sink *sink;
+	struct vs_query_report *report;
+};
+
+static const struct vs_cont_head *head_of(const struct search *s)
+{
+	return vs_shard_head(s->target.shard[0]);
+}
+
+static int fill_info(struct search *s, struct vs_err *err)
+{
+	const struct vs_shard *first = s->target.shard[0];
+	struct vs_hits_info *info = &s->info;
+	size_t i;
+
+	info->n_queries = vs_vecs_rows(s->queries.vecs);
+	info->k = s->args->k;
+	info->dim = head_of(s)->dim;
+	info->metric = head_of(s)->metric;
+	info->dtype = head_of(s)->dtype;
+	info->queries = s->queries.digest;
+	info->model = *vs_shard_model(first);
+	info->collection = s->target.collection;
+	info->generation = s->target.generation;
+	info->n_shards = s->target.n_shards;
+	info->index = vs_strdup(s->ctx, vs_shard_index(first)->text, err);
+	if (info->index == NULL)
+		return VS_ENOMEM;
+	info->params = vs_strdup(s->ctx, s->params.text, err);
+	if (info->params == NULL)
+		return VS_ENOMEM;
+	info->sources = vs_zalloc(s->ctx, s->target.n, sizeof(*info->sources),
+				  "sources", err);
+	if (info->sources == NULL)
+		return VS_ENOMEM;
+	info->n_sources = s->target.n;
+	for (i = 0; i < s->target.n; i++) {
+		const struct vs_cont_head *h;
+
+		h = vs_shard_head(s->target.shard[i]);
+		info->sources[i].shard = s->target.number[i];
+		info->sources[i].n_rows = h->n_rows;
+		info->sources[i].fingerprint = h->fingerprint;
+	}
+	return 0;
+}
+
+static int fingerprint(struct search *s, struct vs_err *err)
+{
+	struct vs_hasher *h;
+	size_t i;
+	int rc = vs_op_fingerprint_start(s->ctx, "hits", &h, err);
+
+	if (rc != 0)
+		return rc;
+	vs_hasher_add(h, s->info.queries.b, sizeof(s->info.queries.b));
+	vs_hasher_add(h, s->info.collection.b, sizeof(s->info.collection.b));
+	vs_hasher_add_u64(h, s->info.generation);
+	vs_hasher_add_u64(h, s->info.k);
+	vs_hasher_add_text(h, s->info.params);
+	for (i = 0; i < s->info.n_sources; i++) {
+		vs_hasher_add_u64(h, s->info.sources[i].shard);
+		vs_hasher_add(h, s->info.sources[i].fingerprint.b,
+			      sizeof(s->info.sources[i].fingerprint.b));
+	}
+	vs_op_fingerprint_end(s->ctx, h, &s->fingerprint);
+	return 0;
+}
+
+/* "hits/" and existing directories take a file named after the part. */
+static int name_output(struct search *s, struct vs_err *err)
+{
+	const char *out = s->args->io.out;
+	size_t len = strlen(out);
+	bool slash = len > 0 && out[len - 1] == '/';
+	struct vs_part p = s->target.part;
+	int rc;
+
+	if (!slash && !vs_path_is_dir(s->ctx, out)) {
+		s->out = vs_strdup(s->ctx, out, err);
+		return s->out == NULL ? VS_ENOMEM : 0;
+	}
+	rc = vs_path_mkdir(s->ctx, out, err);
+	if (rc != 0)
+		return rc;
+	s->out = vs_asprintf(s->ctx, err, "%s%spart-%05u-of-%05u.vsh", out,
+			     slash ? "" : "/", p.i, p.n == 0 ? 1 : p.n);
+	return s->out == NULL ? VS_ENOMEM : 0;
+}
+
+/* Queries that fit beside what is held already. */
+static uint64_t block_queries(const struct search *s)
+{
+	uint64_t row = (uint64_t)head_of(s)->dim *
+		       vs_dtype_size(head_of(s)->dtype);
+	uint64_t each = vs_batch_bytes_per_query(s->args->k) + row +
+			8 * (uint64_t)s->params.nprobe + 16;
+	uint64_t n = vs_mem_left(s->ctx) / 2 / each;
+
+	n = vs_min_u64(n, QUERIES_MAX);
+	n = vs_min_u64(n, s->info.n_queries);
+	return n == 0 ? 1 : n;
+}
+
+static int search_rows(struct search *s, const struct vs_rows *rows,
+		       uint32_t *cells, struct vs_err *err)
+{
+	struct vs_batch_spec spec = {
+		.metric = head_of(s)->metric,
+		.queries = *rows,
+		.k = s->args->k,
+	};
+	struct vs_batch *b;
+	double start = vs_host_secs();
+	size_t i;
+	int rc = vs_batch_create(s->ctx, &spec, &b, err);
+
+	if (rc != 0)
+		return rc;
+	if (s->coarse != NULL)
+		rc = vs_coarse_probe(s->ctx, s->coarse, spec.metric, rows,
+				     s->params.nprobe, cells, err);
+	for (i = 0; rc == 0 && i < s->target.n; i++)
+		rc = vs_shard_scan(s->ctx, s->target.shard[i], b, rows->n,
+				   cells, s->params.nprobe, err);
+	if (rc == 0) {
+		const struct vs_hit *hits = vs_batch_finish(s->ctx, b);
+
+		s->report->secs_search += vs_host_secs() - start;
+		s->report->n_distances += vs_batch_distances(b);
+		rc = vs_sink_append(s->ctx, s->sink, hits, rows->n, err);
+	}
+	vs_batch_destroy(s->ctx, b);
+	return rc;
+}
+
+static int search_blocks(struct search *s, struct vs_err *err)
+{
+	uint64_t most = block_queries(s), first, n = s->info.n_queries;
+	struct vs_rows rows = { NULL, 0, head_of(s)->dim, head_of(s)->dtype };
+	uint32_t *cells;
+	void *p;
+	int rc = 0;
+
+	p = vs_alloc(s->ctx, most, rows.dim * vs_dtype_size(rows.dtype),
+		     "queries", err);
+	if (p == NULL)
+		return VS_ENOMEM;
+	rows.p = p;
+	cells = vs_alloc(s->ctx, most, s->params.nprobe * sizeof(*cells),
+			 "probes", err);
+	if (cells == NULL)
+		rc = VS_ENOMEM;
+	for (first = 0; rc == 0 && first < n; first += rows.n) {
+		rows.n = vs_min_u64(most, n - first);
+		rc = vs_op_queries_read(s->ctx, &s->queries, first,
+					(size_t)rows.n, p, err);
+		if (rc == 0)
+			rc = search_rows(s, &rows, cells, err);
+		vs_ctx_progress(s->ctx, "search", first + rows.n, n,
+				"queries");
+		if (rc == 0 && vs_ctx_stopping(s->ctx))
+			rc = vs_fail(err, VS_EAGAIN,
+				     "stopped after %llu of %llu queries; run "
+				     "again",
+				     (unsigned long long)(first + rows.n),
+				     (unsigned long long)n);
+	}
+	vs_free(s->ctx, cells);
+	vs_free(s->ctx, p);
+	return rc;
+}
+
+static int prepare(struct search *s, struct vs_err *err)
+{
+	const struct vs_shard *first;
+	int rc;
+
+	rc = vs_target_open(s->ctx, s->args->target, &s->args->part,
+			    &s->target, err);
+	if (rc != 0)
+		return rc;
+	first = s->target.shard[0];
+	s->report->n_rows = s->target.n_rows;
+	rc = vs_params_parse(s->args->params, vs_shard_index(first),
+			     &s->params, err);
+	if (rc == 0)
+		rc = vs_op_queries_open(s->ctx, &s->args->io, head_of(s)->dim,
+					head_of(s)->dtype, &s->queries, err);
+	if (rc == 0)
+		rc = fill_info(s, err);
+	if (rc == 0)
+		rc = fingerprint(s, err);
+	if (rc == 0)
+		rc = name_output(s, err);
+	s->report->n_queries = s->info.n_queries;
+	if (rc == 0 && s->args->k > s->target.n_rows)
+		vs_ctx_log(s->ctx, VS_LOG_WARN,
+			   "k is %u but %s holds %llu rows; results are padded "
+			   "with id -1", s->args->k, s->args->target,
+			   (unsigned long long)s->target.n_rows);
+	return rc;
+}
+
+static int already_done(struct search *s, enum vs_hits_format format,
+			struct vs_err *err)
+{
+	struct vs_cont_head head = {
+		.kind = VS_KIND_HITS,
+		.fingerprint = s->fingerprint,
+	};
+	int rc;
+
+	if (format != VS_HITS_VSH || s->args->io.replace)
+		return 0;
+	rc = vs_cont_done(s->ctx, s->out, &head, err);
+	if (rc < 0)
+		return rc;
+	s->report->already = rc == 1;
+	return 0;
+}
+
+static int run(struct search *s, struct vs_err *err)
+{
+	enum vs_hits_format format = s->args->format;
+	const struct vs_shard *first;
+	int rc = prepare(s, err);
+
+	if (rc == 0 && format == VS_HITS_AUTO)
+		rc = vs_hits_format_of(s->out, &format, err);
+	if (rc == 0)
+		rc = already_done(s, format, err);
+	if (rc != 0 || s->report->already)
+		return rc;
+	first = s->target.shard[0];
+	if (vs_shard_index(first)->family == VS_FAMILY_IVF)
+		rc = vs_coarse_create(s->ctx, vs_shard_centroids(first),
+				      vs_shard_index(first)->nlist,
+				      head_of(s)->dim, &s->coarse, err);
+	if (rc == 0)
+		rc = vs_sink_create(s->ctx, s->out, format, &s->info,
+				    &s->fingerprint, &s->sink, err);
+	if (rc == 0)
+		rc = search_blocks(s, err);
+	if (rc == 0) {
+		struct vs_sink *sink = s->sink;
+
+		s->sink = NULL;
+		rc = vs_sink_finish(s->ctx, sink,
+				    vs_op_how(s->args->io.replace), err);
+	}
+	return rc;
+}
+
+int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
+		struct vs_query_report *report, struct vs_err *err)
+{
+	struct search s = { .ctx = ctx, .args = args, .report = report };
+	double start = vs_host_secs();
+	int rc;
+
+	memset(report, 0, sizeof(*report));
+	if (args->k < 1 || args->k > VS_K_MAX)
+		return vs_fail(err, VS_EUSAGE, "k is %u; expected 1 to %u",
+			       args->k, VS_K_MAX);
+	rc = run(&s, err);
+	vs_sink_abort(ctx, s.sink);
+	vs_coarse_destroy(ctx, s.coarse);
+	vs_hits_info_free(ctx, &s.info);
+	vs_op_queries_close(ctx, &s.queries);
+	vs_target_close(ctx, &s.target);
+	vs_free(ctx, s.out);
+	report->secs_total = vs_host_secs() - start;
+	report->secs_load = report->secs_total - report->secs_search;
+	return rc;
+}

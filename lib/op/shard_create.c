@@ -1,0 +1,403 @@
+/* shard_create.c - vs-shard create: the first generation of a collection.
+ *
+ * Nothing is built here; the manifest says which rows each shard gets and which
+ * fingerprint it must have, so that vs-build can make each on its own.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "op_int.h"
+#include "vs/manifest.h"
+#include "vs/mem.h"
+
+#define COPY_BYTES ((size_t)1 << 20)
+
+/* The state of one vs-shard create. */
+struct create {
+	struct vs_ctx *ctx;
+	const struct vs_shard_create_args *args;
+	struct vs_vecs *vecs;
+	struct vs_model *model; /* NULL for Flat */
+	struct vs_factory index;
+	enum vs_metric metric;
+	struct vs_manifest *m;
+};
+
+static int check_args(const struct create *c, struct vs_err *err)
+{
+	const struct vs_shard_create_args *args = c->args;
+	uint64_t generation;
+	size_t i;
+	char *dir;
+	int rc;
+
+	if (strcmp(args->by, "hash") != 0)
+		return vs_fail(err, VS_EUSAGE,
+			       "--by %s is not there yet; this version has "
+			       "hash",
+			       args->by);
+	if ((args->model == NULL) == (args->index == NULL))
+		return vs_fail(err, VS_EUSAGE,
+			       "expected either -M MODEL or -i INDEX");
+	if (args->io.replace || args->io.recheck)
+		return vs_fail(err, VS_EUSAGE,
+			       "a collection is never replaced, and always "
+			       "compared; --replace and --recheck have no "
+			       "meaning here");
+	for (i = 0; i < args->io.n_inputs; i++)
+		if (strcmp(args->io.inputs[i], "-") == 0)
+			return vs_fail(err, VS_EUSAGE,
+				       "a collection needs vectors in files, "
+				       "which each of its shards can read");
+	rc = vs_manifest_split(c->ctx, args->collection, &dir, &generation,
+			       err);
+	if (rc == 0 && generation != 0)
+		rc = vs_fail(err, VS_EUSAGE,
+			     "%s: names a generation; expected a directory",
+			     args->collection);
+	vs_free(c->ctx, dir);
+	return rc;
+}
+
+static int open_model(struct create *c, struct vs_err *err)
+{
+	const char *path = c->args->model, *name = vs_vecs_name(c->vecs);
+	const struct vs_model *m;
+	int rc = vs_model_open(c->ctx, path, &c->model, err);
+
+	if (rc != 0)
+		return rc;
+	m = c->model;
+	c->index = m->index;
+	c->metric = m->metric;
+	if (m->dim != vs_vecs_dim(c->vecs))
+		return vs_fail(err, VS_EDATA,
+			       "%s: rows have %u dimensions; %s was trained on "
+			       "%u",
+			       name, vs_vecs_dim(c->vecs), path, m->dim);
+	if (m->dtype != vs_vecs_dtype(c->vecs))
+		return vs_fail(err, VS_EDATA,
+			       "%s: rows are %s; %s was trained on %s", name,
+			       vs_dtype_name(vs_vecs_dtype(c->vecs)), path,
+			       vs_dtype_name(m->dtype));
+	if (c->args->metric_given && c->args->metric != m->metric)
+		return vs_fail(err, VS_EUSAGE,
+			       "-m %s contradicts %s, which has metric %s",
+			       vs_metric_name(c->args->metric), path,
+			       vs_metric_name(m->metric));
+	return 0;
+}
+
+static int open_inputs(struct create *c, struct vs_err *err)
+{
+	const struct vs_op_io *io = &c->args->io;
+	const struct vs_vecs_options opt = { .format = io->input_format };
+	int rc = vs_vecs_open(c->ctx, io->inputs, io->n_inputs, &opt, &c->vecs,
+			      err);
+
+	if (rc != 0)
+		return rc;
+	c->metric = c->args->metric;
+	if (c->args->model != NULL) {
+		rc = open_model(c, err);
+	} else {
+		rc = vs_factory_parse(c->args->index, &c->index, err);
+		if (rc == 0 && c->index.family != VS_FAMILY_FLAT)
+			rc = vs_fail(err, VS_EUSAGE,
+				     "%s needs a model: train it with vs-train "
+				     "-i %s and give it with -M",
+				     c->index.text, c->index.text);
+	}
+	if (rc == 0)
+		rc = vs_op_check_kind(vs_vecs_name(c->vecs),
+				      vs_vecs_dtype(c->vecs), c->metric, err);
+	return rc;
+}
+
+/* Path and rows of each input. */
+static int list_inputs(struct create *c, struct vs_err *err)
+{
+	const struct vs_op_io *io = &c->args->io;
+	const struct vs_vecs_options opt = { .format = io->input_format };
+	struct vs_vecs *v;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < io->n_inputs; i++) {
+		struct vs_manifest_input *in = &c->m->inputs[i];
+
+		rc = vs_manifest_relative(c->ctx, c->m->dir, io->inputs[i],
+					  &in->path, err);
+		if (rc == 0)
+			rc = vs_vecs_open(c->ctx, &io->inputs[i], 1, &opt, &v,
+					  err);
+		if (rc != 0)
+			return rc;
+		in->n_rows = vs_vecs_rows(v);
+		vs_vecs_close(c->ctx, v);
+	}
+	return 0;
+}
+
+static int count_rows(struct create *c, struct vs_err *err)
+{
+	struct vs_manifest *m = c->m;
+	struct vs_ring *ring;
+	uint64_t *counts;
+	uint32_t i;
+	int rc = vs_manifest_ring(c->ctx, m, &ring, err);
+
+	if (rc != 0)
+		return rc;
+	counts = vs_alloc(c->ctx, m->n_shards, sizeof(*counts), "row counts",
+			  err);
+	rc = counts == NULL ? VS_ENOMEM :
+			      vs_ring_count(c->ctx, ring, m->n_rows, counts,
+					    err);
+	for (i = 0; rc == 0 && i < m->n_shards; i++)
+		m->shards[i].n_rows = counts[i];
+	vs_free(c->ctx, counts);
+	vs_ring_destroy(c->ctx, ring);
+	return rc;
+}
+
+/* Fills the manifest; the directory is there. */
+static int describe(struct create *c, struct vs_err *err)
+{
+	struct vs_manifest *m = c->m;
+	int rc;
+
+	m->metric = c->metric;
+	m->dtype = vs_vecs_dtype(c->vecs);
+	m->dim = vs_vecs_dim(c->vecs);
+	m->n_rows = vs_vecs_rows(c->vecs);
+	m->vnodes = c->args->vnodes;
+	m->input_format = c->args->io.input_format;
+	m->index = vs_strdup(c->ctx, c->index.text, err);
+	if (m->index == NULL)
+		return VS_ENOMEM;
+	if (c->model != NULL) {
+		m->model = c->model->fingerprint;
+		m->model_file = vs_strdup(c->ctx, VS_MANIFEST_MODEL, err);
+		if (m->model_file == NULL)
+			return VS_ENOMEM;
+	}
+	rc = list_inputs(c, err);
+	if (rc == 0)
+		rc = vs_vecs_quick_digest(c->ctx, c->vecs, &m->input, err);
+	if (rc == 0)
+		rc = count_rows(c, err);
+	return rc == 0 ? vs_manifest_seal(c->ctx, m, err) : rc;
+}
+
+/* An input of old that is not where it is now, or NULL. */
+static const char *moved_input(const struct create *c,
+			       const struct vs_manifest *old)
+{
+	size_t i;
+
+	if (old->n_inputs != c->m->n_inputs ||
+	    old->input_format != c->m->input_format)
+		return old->inputs[0].path;
+	for (i = 0; i < old->n_inputs; i++)
+		if (strcmp(old->inputs[i].path, c->m->inputs[i].path) != 0)
+			return old->inputs[i].path;
+	return NULL;
+}
+
+/* 1: the collection stands there; 0: the directory holds none. */
+static int compare(struct create *c, struct vs_err *err)
+{
+	const char *dir = c->m->dir, *moved;
+	struct vs_manifest *old;
+	uint64_t newest;
+	int rc = vs_manifest_newest(c->ctx, dir, &newest, err);
+
+	if (rc != 0 || newest == 0)
+		return rc;
+	rc = vs_manifest_open(c->ctx, dir, &old, err);
+	if (rc != 0)
+		return rc;
+	moved = old->generation == 1 ? moved_input(c, old) : NULL;
+	rc = 1;
+	if (!vs_digest_equal(&old->collection, &c->m->collection))
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: holds another collection: %s, %u shards, "
+			     "%" PRIu64 " rows; choose another directory, or "
+			     "remove this one",
+			     dir, old->index, old->n_shards, old->n_rows);
+	else if (moved != NULL)
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: holds this collection, but reads its vectors "
+			     "from %s; put them there, or remove %s/000001"
+			     ".yaml and create it again: shards stay valid",
+			     dir, moved, dir);
+	vs_manifest_destroy(c->ctx, old);
+	return rc;
+}
+
+static int copy_bytes(struct vs_ctx *ctx, struct vs_file *from,
+		      struct vs_out *to, struct vs_err *err)
+{
+	size_t got = 1;
+	void *room = vs_alloc(ctx, COPY_BYTES, 1, "copy buffer", err);
+	int rc = room == NULL ? VS_ENOMEM : 0;
+
+	while (rc == 0 && got > 0) {
+		rc = vs_file_read(ctx, from, room, COPY_BYTES, &got, err);
+		if (rc == 0)
+			rc = vs_out_append(ctx, to, room, got, err);
+	}
+	vs_free(ctx, room);
+	return rc;
+}
+
+static int copy_file(struct vs_ctx *ctx, const char *from, const char *to,
+		     struct vs_err *err)
+{
+	struct vs_file *f = NULL;
+	struct vs_out *o = NULL;
+	bool existed = false;
+	int rc = vs_file_open(ctx, from, &f, err);
+
+	if (rc == 0)
+		rc = vs_out_create(ctx, to, &o, err);
+	if (rc == 0)
+		rc = copy_bytes(ctx, f, o, err);
+	if (rc == 0) {
+		rc = vs_out_publish(ctx, o, VS_PUBLISH_NEW, &existed, err);
+		o = NULL;
+	}
+	vs_out_abort(ctx, o);
+	vs_file_close(ctx, f);
+	/* Somebody was faster: the caller looks at what is there. */
+	if (existed && err != NULL)
+		vs_err_clear(err);
+	return existed ? 0 : rc;
+}
+
+/* The model in the collection, copied unless it is there. */
+static int place_model(struct create *c, struct vs_err *err)
+{
+	struct vs_model *copy = NULL;
+	char *path;
+	int rc = 0;
+
+	if (c->model == NULL)
+		return 0;
+	path = vs_manifest_path(c->ctx, c->m, VS_MANIFEST_MODEL, err);
+	if (path == NULL)
+		return VS_ENOMEM;
+	if (!vs_path_exists(c->ctx, path))
+		rc = copy_file(c->ctx, c->args->model, path, err);
+	if (rc == 0)
+		rc = vs_model_open(c->ctx, path, &copy, err);
+	if (rc == 0 &&
+	    !vs_digest_equal(&copy->fingerprint, &c->model->fingerprint))
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: is another model than %s; choose another "
+			     "directory, or remove it",
+			     path, c->args->model);
+	vs_model_destroy(c->ctx, copy);
+	vs_free(c->ctx, path);
+	return rc;
+}
+
+static int make_dirs(struct create *c, struct vs_err *err)
+{
+	char *shards;
+	int rc;
+
+	shards = vs_manifest_path(c->ctx, c->m, VS_MANIFEST_SHARDS, err);
+	if (shards == NULL)
+		return VS_ENOMEM;
+	rc = vs_path_mkdir(c->ctx, shards, err);
+	vs_free(c->ctx, shards);
+	return rc;
+}
+
+static void report(const struct create *c, bool already)
+{
+	const struct vs_manifest *m = c->m;
+	uint64_t least = UINT64_MAX, most = 0, n;
+	char rows[VS_COUNT_TEXT_MAX], a[VS_COUNT_TEXT_MAX];
+	char b[VS_COUNT_TEXT_MAX];
+	double even = (double)m->n_rows / m->n_shards;
+	uint32_t i, n_empty = 0;
+
+	for (i = 0; i < m->n_shards; i++) {
+		n = m->shards[i].n_rows;
+		least = vs_min_u64(least, n);
+		most = n > most ? n : most;
+		n_empty += n == 0;
+	}
+	vs_ctx_log(c->ctx, VS_LOG_INFO,
+		   "%s: %s%s rows on %u shards: %s to %s rows, %.1f %% to "
+		   "%.1f %% of an even share",
+		   m->dir, already ? "already done: " : "",
+		   vs_format_count(m->n_rows, rows), m->n_shards,
+		   vs_format_count(least, a), vs_format_count(most, b),
+		   100 * (double)least / even, 100 * (double)most / even);
+	if (n_empty != 0)
+		vs_ctx_log(c->ctx, VS_LOG_WARN,
+			   "%s: %u of %u shards hold no row; use fewer shards",
+			   m->dir, n_empty, m->n_shards);
+}
+
+/* What is there is compared again when somebody else was first. */
+static int publish(struct create *c, struct vs_err *err)
+{
+	bool existed = false;
+	int rc = vs_manifest_publish(c->ctx, c->m, &existed, err);
+
+	if (!existed)
+		return rc;
+	if (err != NULL)
+		vs_err_clear(err);
+	rc = compare(c, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int run(struct create *c, struct vs_err *err)
+{
+	const struct vs_shard_create_args *args = c->args;
+	bool already;
+	int rc = check_args(c, err);
+
+	if (rc == 0)
+		rc = open_inputs(c, err);
+	if (rc == 0)
+		rc = vs_manifest_create(c->ctx, args->collection,
+					args->io.n_inputs, args->n_shards,
+					&c->m, err);
+	if (rc == 0)
+		rc = vs_path_mkdir(c->ctx, args->collection, err);
+	if (rc == 0)
+		rc = describe(c, err);
+	if (rc == 0)
+		rc = compare(c, err);
+	if (rc < 0)
+		return rc;
+	already = rc == 1;
+	rc = make_dirs(c, err);
+	if (rc == 0)
+		rc = place_model(c, err);
+	if (rc == 0 && !already)
+		rc = publish(c, err);
+	if (rc == 0)
+		report(c, already);
+	return rc;
+}
+
+int vs_op_shard_create(struct vs_ctx *ctx,
+		       const struct vs_shard_create_args *args,
+		       struct vs_err *err)
+{
+	struct create c = { .ctx = ctx, .args = args };
+	int rc = run(&c, err);
+
+	vs_manifest_destroy(ctx, c.m);
+	vs_model_destroy(ctx, c.model);
+	vs_vecs_close(ctx, c.vecs);
+	return rc;
+}

@@ -1,0 +1,226 @@
+/* train.c - vs-train: sample, cluster, write the model. */
+#include <string.h>
+
+#include "op_int.h"
+#include "vs/kmeans.h"
+#include "vs/mem.h"
+#include "vs/rng.h"
+
+#define PER_CENTROID 256u     /* rows sampled for each centroid by default */
+#define PER_CENTROID_LOW 39u  /* fewer give a warning, as in Faiss */
+#define BLOCK_BYTES (2u << 20) /* read at a time */
+
+/* The state of one vs-train. */
+struct train {
+	struct vs_ctx *ctx;
+	const struct vs_train_args *args;
+	struct vs_factory index;
+	struct vs_vecs *vecs;
+	struct vs_digest quick; /* quick digest of the vectors */
+	struct vs_model model;
+	uint64_t n_sample;
+	uint8_t *sample; /* [n_sample] rows */
+	size_t block_rows;
+};
+
+static int fingerprint(struct train *t, struct vs_err *err)
+{
+	struct vs_hasher *h;
+	int rc = vs_op_fingerprint_start(t->ctx, "model", &h, err);
+
+	if (rc != 0)
+		return rc;
+	vs_hasher_add_text(h, t->index.text);
+	vs_hasher_add_u64(h, t->args->metric);
+	vs_hasher_add_u64(h, t->n_sample);
+	vs_hasher_add_u64(h, t->args->iterations);
+	vs_hasher_add_u64(h, t->args->seed);
+	vs_hasher_add(h, t->quick.b, sizeof(t->quick.b));
+	vs_op_fingerprint_end(t->ctx, h, &t->model.fingerprint);
+	return 0;
+}
+
+static void choose_sample_size(struct train *t)
+{
+	uint64_t n = vs_vecs_rows(t->vecs), want = t->args->sample;
+
+	if (want == 0)
+		want = (uint64_t)t->index.nlist * PER_CENTROID;
+	t->n_sample = vs_min_u64(want, n);
+	if (t->n_sample < (uint64_t)t->index.nlist * PER_CENTROID_LOW)
+		vs_ctx_log(t->ctx, VS_LOG_WARN,
+			   "%llu rows train %u centroids: fewer than %u each; "
+			   "give more rows or a smaller nlist",
+			   (unsigned long long)t->n_sample, t->index.nlist,
+			   PER_CENTROID_LOW);
+}
+
+/* Exactly n_sample rows, each subset equally likely, in file order: selection
+ * sampling (Knuth, TAOCP vol. 2, 3.4.2, algorithm S).  Everything is read, and
+ * hashed on the way. */
+static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
+			 struct vs_err *err)
+{
+	size_t row_bytes = vs_vecs_row_bytes(t->vecs), m, i;
+	uint64_t n = vs_vecs_rows(t->vecs), first, taken = 0;
+	struct vs_rng rng;
+	int rc;
+
+	vs_rng_init(&rng, t->args->seed, VS_STREAM_SAMPLE);
+	for (first = 0; first < n; first += m) {
+		if (vs_ctx_stopping(t->ctx))
+			return vs_fail(err, VS_EAGAIN,
+				       "stopped while sampling; run again");
+		m = (size_t)vs_min_u64(t->block_rows, n - first);
+		rc = vs_vecs_read(t->ctx, t->vecs, first, m, block, err);
+		if (rc != 0)
+			return rc;
+		vs_hasher_add(h, block, m * row_bytes);
+		for (i = 0; i < m && taken < t->n_sample; i++)
+			if (vs_rng_below(&rng, n - first - i) <
+			    t->n_sample - taken)
+				memcpy(t->sample + taken++ * row_bytes,
+				       block + i * row_bytes, row_bytes);
+		vs_ctx_progress(t->ctx, "sample", first + m, n, "rows");
+	}
+	return 0;
+}
+
+static int read_sample(struct train *t, struct vs_err *err)
+{
+	size_t row_bytes = vs_vecs_row_bytes(t->vecs);
+	struct vs_hasher *h = NULL;
+	uint8_t *block;
+	int rc = VS_ENOMEM;
+
+	t->block_rows = vs_max_size(BLOCK_BYTES / row_bytes, 1);
+	t->sample = vs_alloc(t->ctx, t->n_sample, row_bytes,
+			     "training sample", err);
+	if (t->sample == NULL)
+		return VS_ENOMEM;
+	block = vs_alloc(t->ctx, t->block_rows, row_bytes, "rows", err);
+	if (block != NULL)
+		rc = vs_hasher_create(t->ctx, &h, err);
+	if (rc == 0) {
+		vs_vecs_digest_head(t->vecs, h);
+		rc = sample_blocks(t, block, h, err);
+		vs_hasher_done(h, &t->model.input);
+	}
+	vs_hasher_destroy(t->ctx, h);
+	vs_free(t->ctx, block);
+	return rc;
+}
+
+static int cluster_and_write(struct train *t, struct vs_err *err)
+{
+	struct vs_rows rows = { t->sample, t->n_sample, t->model.dim,
+				t->model.dtype };
+	struct vs_kmeans_params params = { t->index.nlist, t->args->iterations,
+					   t->args->seed };
+	struct vs_model_notes notes = {
+		.n_input = vs_vecs_rows(t->vecs),
+		.n_sample = t->n_sample,
+		.seed = t->args->seed,
+	};
+	struct vs_kmeans_result r;
+	int rc = vs_kmeans(t->ctx, &rows, &params, &r, err);
+
+	if (rc != 0)
+		return rc;
+	t->model.centroids = r.centroids;
+	notes.iterations = r.iterations;
+	notes.objective = r.objective;
+	notes.imbalance = r.imbalance;
+	notes.n_repaired = r.n_repaired;
+	rc = vs_model_write(t->ctx, t->args->io.out, &t->model, &notes,
+			    vs_op_how(t->args->io.replace), err);
+	if (rc == 0)
+		vs_ctx_log(t->ctx, VS_LOG_INFO,
+			   "%s: %s from %llu of %llu rows, %u iterations, "
+			   "mean squared distance %.6g, imbalance %.3f",
+			   t->args->io.out, t->index.text,
+			   (unsigned long long)t->n_sample,
+			   (unsigned long long)notes.n_input, r.iterations,
+			   r.objective, r.imbalance);
+	vs_free(t->ctx, r.centroids);
+	return rc;
+}
+
+/* A model with this fingerprint stands there; --recheck compares the whole
+ * input, not only the blocks of the quick digest. */
+static int already_done(struct train *t, bool *done, struct vs_err *err)
+{
+	const char *out = t->args->io.out;
+	struct vs_cont_head head = {
+		.kind = VS_KIND_MODEL,
+		.fingerprint = t->model.fingerprint,
+	};
+	struct vs_digest full;
+	struct vs_model *m;
+	int rc = vs_cont_done(t->ctx, out, &head, err);
+
+	if (rc <= 0)
+		return rc;
+	*done = true;
+	vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: already done", out);
+	if (!t->args->io.recheck)
+		return 0;
+	rc = vs_model_open(t->ctx, out, &m, err);
+	if (rc != 0)
+		return rc;
+	rc = vs_vecs_full_digest(t->ctx, t->vecs, &full, err);
+	if (rc == 0 && !vs_digest_equal(&full, &m->input))
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: was trained on other vectors than %s holds "
+			     "now; use --replace to train again", out,
+			     vs_vecs_name(t->vecs));
+	vs_model_destroy(t->ctx, m);
+	return rc;
+}
+
+static int train(struct train *t, struct vs_err *err)
+{
+	const struct vs_op_io *io = &t->args->io;
+	struct vs_vecs_options opt = { .format = io->input_format };
+	bool done = false;
+	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &t->vecs,
+			      err);
+
+	if (rc != 0)
+		return rc;
+	t->model.index = t->index;
+	t->model.metric = t->args->metric;
+	t->model.dtype = vs_vecs_dtype(t->vecs);
+	t->model.dim = vs_vecs_dim(t->vecs);
+	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype,
+			      t->model.metric, err);
+	if (rc != 0)
+		return rc;
+	choose_sample_size(t);
+	rc = vs_vecs_quick_digest(t->ctx, t->vecs, &t->quick, err);
+	if (rc == 0)
+		rc = fingerprint(t, err);
+	if (rc == 0 && !io->replace)
+		rc = already_done(t, &done, err);
+	if (rc != 0 || done)
+		return rc;
+	rc = read_sample(t, err);
+	return rc == 0 ? cluster_and_write(t, err) : rc;
+}
+
+int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
+		struct vs_err *err)
+{
+	struct train t = { .ctx = ctx, .args = args };
+	int rc = vs_factory_parse(args->index, &t.index, err);
+
+	if (rc == 0 && t.index.family == VS_FAMILY_FLAT)
+		rc = vs_fail(err, VS_EUSAGE,
+			     "Flat needs no training: build it with "
+			     "vs-build -i Flat");
+	if (rc == 0)
+		rc = train(&t, err);
+	vs_free(ctx, t.sample);
+	vs_vecs_close(ctx, t.vecs);
+	return rc;
+}
