@@ -1,0 +1,102 @@
+/* eval_recall.c - "vs-eval recall": the table and the lines people read. */
+#include "eval.h"
+
+#include "vs/num.h"
+
+struct args {
+	struct vs_tool_args common;
+	struct vs_recall_args op;
+	double min_recall;
+	bool min_given;
+};
+
+static const struct vs_opt rows[] = {
+	{ .letter = 'k', .kind = VS_OPT_U32, .metavar = "N",
+	  .at = offsetof(struct args, op.k), .min = 1, .max = VS_K_MAX,
+	  .def = "10", .help = "the k of k-recall@k" },
+	{ .name = "truth", .kind = VS_OPT_TEXT, .metavar = "FILE",
+	  .at = offsetof(struct args, op.truth), .required = true,
+	  .help = "true neighbours, .vsh or .ivecs" },
+	{ .name = "truth-distances", .kind = VS_OPT_TEXT, .metavar = "FILE",
+	  .at = offsetof(struct args, op.truth_distances),
+	  .help = "their distances, .fvecs: ties at the k-th count as found; "
+		  "a .vsh truth brings its own" },
+	{ .name = "min-recall", .kind = VS_OPT_RATIO, .metavar = "R",
+	  .at = offsetof(struct args, min_recall),
+	  .given = offsetof(struct args, min_given),
+	  .help = "exit status 1 when recall is below; with ties where they "
+		  "are known" },
+	{ .name = "confidence", .kind = VS_OPT_RATIO, .metavar = "C",
+	  .at = offsetof(struct args, op.confidence), .def = "0.95",
+	  .help = "of the interval" },
+};
+
+static const struct vs_opt_group groups[] = {
+	{ .rows = rows, .n = VS_COUNT(rows) },
+	VS_GROUP_TOOL,
+};
+
+static void print_one_recall(const struct vs_recall_report *r)
+{
+	size_t i;
+
+	for (i = 0; i < VS_COUNT(r->one_at); i++)
+		if (r->one_at[i] != 0 &&
+		    (i == 0 || r->one_at[i] != r->one_at[i - 1]))
+			printf("1-recall@%u %.4f\n", r->one_at[i],
+			       r->one_recall_at[i]);
+}
+
+static void print(const struct args *a, const struct vs_recall_report *r)
+{
+	char n[VS_COUNT_TEXT_MAX];
+
+	printf("%u-recall@%u %.4f [%.4f, %.4f] (%g %% over %s queries%s)\n",
+	       r->k, r->k, r->recall, r->low, r->high,
+	       100 * a->op.confidence, vs_format_count(r->n_queries, n),
+	       r->tie_aware_known ? "" : ", strict: ties unknown");
+	if (r->tie_aware_known)
+		printf("%u-recall@%u %.4f with ties (%s queries had ties at "
+		       "the k-th)\n",
+		       r->k, r->k, r->recall_ties,
+		       vs_format_count(r->n_tied, n));
+	print_one_recall(r);
+	if (r->n_duplicates != 0)
+		printf("duplicate ids removed: %s\n",
+		       vs_format_count(r->n_duplicates, n));
+	if (r->n_short != 0)
+		printf("queries with fewer than %u results: %s\n", r->k,
+		       vs_format_count(r->n_short, n));
+}
+
+static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
+{
+	struct vs_recall_report r = { 0 };
+	struct args *a = p;
+	double recall;
+	int rc;
+
+	a->op.hits = a->common.operands[0];
+	rc = vs_op_recall(ctx, &a->op, &r, err);
+	if (rc != 0)
+		return rc;
+	print(a, &r);
+	recall = r.tie_aware_known ? r.recall_ties : r.recall;
+	if (a->min_given && recall < a->min_recall)
+		return vs_fail(err, VS_ECHECK,
+			       "%s: %u-recall@%u is %.4f; expected at least %g",
+			       a->op.hits, r.k, r.k, recall, a->min_recall);
+	return 0;
+}
+
+const struct vs_command vs_eval_recall = {
+	.name = "recall",
+	.usage = "[-k N] --truth FILE [--min-recall R] [options] HITS",
+	.about = "Says how many of the true neighbours were found, with an "
+		 "interval over the queries.",
+	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+		     .operands = "HITS", .min_operands = 1,
+		     .max_operands = 1 },
+	.args_size = sizeof(struct args),
+	.run = run,
+};

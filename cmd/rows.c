@@ -1,0 +1,36 @@
+/* rows.c - the shared words and rows of rows.h. */
+#include "rows.h"
+
+const struct vs_opt_word vs_words_metric[] = {
+	{ "l2", VS_L2 },
+	{ "ip", VS_IP },
+	{ NULL, 0 },
+};
+
+const struct vs_opt_word vs_words_hits[] = {
+	{ "vsh", VS_HITS_VSH },     { "ivecs", VS_HITS_IVECS },
+	{ "fvecs", VS_HITS_FVECS }, { "tsv", VS_HITS_TSV },
+	{ "jsonl", VS_HITS_JSONL }, { NULL, 0 },
+};
+
+static const struct vs_opt_word words_input[] = {
+	{ "fvecs", VS_FMT_FVECS }, { "bvecs", VS_FMT_BVECS },
+	{ "ivecs", VS_FMT_IVECS }, { "fbin", VS_FMT_FBIN },
+	{ "u8bin", VS_FMT_U8BIN }, { "i8bin", VS_FMT_I8BIN },
+	{ "ibin", VS_FMT_IBIN },   { "npy", VS_FMT_NPY },
+	{ NULL, 0 },
+};
+
+const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT] = {
+	{ .name = "input-format", .kind = VS_OPT_WORD, .metavar = "FORMAT",
+	  .words = words_input, .at = offsetof(struct vs_op_io, input_format),
+	  .help = "format of the vector files",
+	  .def_text = "from their names" },
+	{ .name = "replace", .kind = VS_OPT_FLAG,
+	  .at = offsetof(struct vs_op_io, replace),
+	  .help = "replace an output made from other inputs or parameters" },
+	{ .name = "recheck", .kind = VS_OPT_FLAG,
+	  .at = offsetof(struct vs_op_io, recheck),
+	  .help = "compare inputs whole, not by samples, before an output "
+		  "counts as already done" },
+};

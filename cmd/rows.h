@@ -1,0 +1,43 @@
+/* rows.h - option rows that several tools share, each with its help once.
+ *
+ * Rows whose place differs from struct to struct are templates: s is the
+ * command's struct of arguments, whose member op is the struct of vs/op.h.
+ */
+#ifndef VS_CMD_ROWS_H
+#define VS_CMD_ROWS_H
+
+#include "opt.h"
+#include "tool.h"
+#include "vs/op.h"
+
+/* l2, ip: the metrics that are searched so far. */
+extern const struct vs_opt_word vs_words_metric[];
+/* vsh, ivecs, fvecs, tsv, jsonl */
+extern const struct vs_opt_word vs_words_hits[];
+
+/* --input-format, --replace, --recheck of a struct vs_op_io; the macro is a
+ * group for the list of s. */
+#define VS_ROWS_IO_COUNT 3
+extern const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT];
+#define VS_GROUP_IO(s)                                                        \
+	{ .rows = vs_rows_io, .n = VS_ROWS_IO_COUNT,                          \
+	  .base = offsetof(s, op.io) }
+
+#define VS_ROW_OUT(s, member, meta, text)                                     \
+	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,               \
+	  .metavar = (meta), .at = offsetof(s, op.member), .help = (text),    \
+	  .required = true }
+
+#define VS_ROW_METRIC(s)                                                      \
+	.name = "metric", .letter = 'm', .kind = VS_OPT_WORD,                 \
+	.metavar = "METRIC", .words = vs_words_metric,                        \
+	.at = offsetof(s, op.metric), .def = "l2"
+
+#define VS_ROW_FORMAT(s)                                                      \
+	{ .name = "format", .letter = 'f', .kind = VS_OPT_WORD,               \
+	  .metavar = "FORMAT", .words = vs_words_hits,                        \
+	  .at = offsetof(s, op.format),                                       \
+	  .help = "format of the output",                                     \
+	  .def_text = "from its name; tsv for -" }
+
+#endif

@@ -1,0 +1,67 @@
+/* tool_int.h - between the files cmd/tool*.c only. */
+#ifndef VS_CMD_TOOL_INT_H
+#define VS_CMD_TOOL_INT_H
+
+#include "tool.h"
+
+/* ---- tool_env.c: what the machine and the scheduler allow ---- */
+
+/* Fills threads and memory where they are 0: CPUs this process may use and
+ * SLURM_CPUS_PER_TASK, 80 % of the memory it may use and SLURM_MEM_PER_NODE.
+ * VS_EUSAGE when a variable makes no sense. */
+int vs_tool_limits(struct vs_tool_args *args, struct vs_err *err) VS_MUST_CHECK;
+/* ctx->kern from VS_CPU; VS_EUSAGE names the levels this machine has. */
+int vs_tool_kernels(struct vs_ctx *ctx, struct vs_err *err) VS_MUST_CHECK;
+
+/* ---- tool_signal.c ---- */
+
+/* SIGTERM, SIGINT, SIGUSR1 raise ctx->stop; SIGPIPE and SIGXFSZ become errors
+ * of the call; SIGBUS prints one line and ends with 74. */
+void vs_tool_signals(struct vs_ctx *ctx, const char *tool);
+/* Dies of the signal that asked to stop, when that is what a shell expects of
+ * the tool (SIGINT), or returns. */
+void vs_tool_die_of_stop(void);
+/* Dies of SIGPIPE, silently. */
+void vs_tool_die_of_pipe(void);
+/* Descriptors 0, 1 and 2 are open afterwards, so no output file gets one. */
+void vs_tool_open_std(void);
+
+/* ---- tool_log.c ---- */
+
+struct vs_tool_log {
+	const char *tool;
+	bool quiet;
+	bool verbose;
+	enum vs_progress progress;
+	bool is_terminal;
+	bool live;        /* a line without newline stands on the terminal */
+	double phase_at;  /* when the phase began */
+	double shown_at;  /* when progress was last shown; 0: never */
+	const char *phase;
+};
+
+void vs_tool_log_init(struct vs_tool_log *log, const char *tool,
+		      const struct vs_tool_args *args);
+/* Call-backs of struct vs_ctx; arg is a struct vs_tool_log. */
+void vs_tool_log(void *arg, enum vs_log_level level, const char *line);
+void vs_tool_progress(void *arg, const char *phase, uint64_t done,
+		      uint64_t total, const char *unit);
+/* Wipes a live line that nothing followed. */
+void vs_tool_log_end(struct vs_tool_log *log);
+/* "vs-train: line" on stderr, whatever -q says. */
+void vs_tool_say(struct vs_tool_log *log, const char *line);
+
+/* ---- tool_help.c ---- */
+
+void vs_tool_help(const struct vs_tool *tool, const struct vs_command *command,
+		  const void *args);
+void vs_tool_help_commands(const struct vs_tool *tool);
+void vs_tool_version(const struct vs_tool *tool, const struct vs_ctx *ctx,
+		     const struct vs_tool_args *args);
+
+/* ---- version.c ---- */
+
+extern const char vs_version[];  /* "0.1.0" */
+extern const char vs_revision[]; /* of git, "+" when changed since */
+
+#endif

@@ -1,0 +1,60 @@
+/* vs-train - learns centroids from a sample of the vectors. */
+#include "rows.h"
+
+struct args {
+	struct vs_tool_args common;
+	struct vs_train_args op;
+};
+
+static const struct vs_opt rows[] = {
+	{ .name = "index", .letter = 'i', .kind = VS_OPT_TEXT,
+	  .metavar = "INDEX", .at = offsetof(struct args, op.index),
+	  .required = true, .help = "what to train for: IVF<nlist>,Flat" },
+	{ VS_ROW_METRIC(struct args), .help = "metric of later searches" },
+	{ .name = "sample", .kind = VS_OPT_U64, .metavar = "ROWS",
+	  .at = offsetof(struct args, op.sample), .min = 1,
+	  .help = "rows to train on, chosen by the seed",
+	  .def_text = "256 for each centroid" },
+	{ .name = "iterations", .kind = VS_OPT_U32, .metavar = "N",
+	  .at = offsetof(struct args, op.iterations), .min = 1, .max = 1000,
+	  .def = "10", .help = "iterations of k-means" },
+	{ .name = "seed", .kind = VS_OPT_U64, .metavar = "N",
+	  .at = offsetof(struct args, op.seed), .def = "1",
+	  .help = "of all random choices" },
+	VS_ROW_OUT(struct args, io.out, "MODEL", "the model, NAME.vsm"),
+};
+
+static const struct vs_opt_group groups[] = {
+	{ .rows = rows, .n = VS_COUNT(rows) },
+	VS_GROUP_IO(struct args),
+	VS_GROUP_TOOL_PLAIN,
+};
+
+static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
+{
+	struct args *a = p;
+
+	a->op.io.inputs = a->common.operands;
+	a->op.io.n_inputs = a->common.n_operands;
+	return vs_op_train(ctx, &a->op, err);
+}
+
+static const struct vs_command command = {
+	.usage = "-i INDEX [options] -o MODEL VECTORS...",
+	.about = "Learns from a sample of the vectors all that INDEX needs, "
+		 "and writes a model.",
+	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+		     .operands = "VECTORS...", .min_operands = 1,
+		     .max_operands = VS_OPERANDS_ANY },
+	.args_size = sizeof(struct args),
+	.run = run,
+};
+
+int main(int argc, char **argv)
+{
+	static const struct vs_tool tool = { .name = "vs-train",
+					     .commands = &command,
+					     .n_commands = 1 };
+
+	return vs_tool_main(&tool, argc, argv);
+}
