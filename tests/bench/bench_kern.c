@@ -1,0 +1,361 @@
+/* bench_kern.c - rates of the kernels, table by table, and of the bare
+ * instructions that bound them.
+ *
+ * Usage: bench_kern [TABLE...].  Rows fill about 512 KiB, so data comes from
+ * L2.  Each figure is the best of some runs: other programs can only slow one
+ * down.  Thresholds let nothing pass, as almost always in a search.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vs/kern.h"
+
+#define SET_BYTES (512u << 10)
+#define RUNS 12
+#define RUN_SECS 0.004
+#define SCAN_N 65536
+
+struct bench {
+	const struct vs_kern *k;
+	size_t d, n_panels;
+	unsigned w;
+	uint8_t *u8, *q_u8; /* panels, or the same bytes as rows */
+	float *f32, *q_f32;
+	int8_t *packed_u8;
+	float *packed_f32;
+	int32_t *terms_u8;
+	float *terms_f32;
+	void *out;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void *take(size_t n)
+{
+	void *p = aligned_alloc(64, (n + 63) / 64 * 64);
+
+	if (p == NULL) {
+		fprintf(stderr, "bench_kern: out of memory\n");
+		exit(71);
+	}
+	memset(p, 1, n);
+	return p;
+}
+
+/* ---- one pass of each operation over the set; gives multiplications ------ */
+
+static double filter_u8(const struct bench *b)
+{
+	const int32_t limit[VS_TILE_W] = { 0 };
+	struct vs_tile_u8 t = { .d = b->d,
+				.packed = b->packed_u8,
+				.w = b->w,
+				.n_q = b->w,
+				.limit = limit };
+	size_t p, bytes = vs_panel_bytes(VS_U8, b->d), found = 0;
+
+	for (p = 0; p < b->n_panels; p += t.n_panels) {
+		t.n_panels = b->n_panels - p < VS_TILE_PANELS
+				     ? b->n_panels - p
+				     : VS_TILE_PANELS;
+		t.panels = b->u8 + p * bytes;
+		t.terms = b->terms_u8 + p * VS_PANEL_ROWS;
+		found += b->k->filter_u8(&t, b->out);
+	}
+	if (found != 0)
+		abort();
+	return (double)b->n_panels * 16 * (double)b->d * b->w;
+}
+
+static double filter_f32(const struct bench *b)
+{
+	const float limit[VS_TILE_W] = { 0 };
+	float gain[VS_TILE_W];
+	struct vs_tile_f32 t = { .d = b->d,
+				 .packed = b->packed_f32,
+				 .w = b->w,
+				 .n_q = b->w,
+				 .limit = limit,
+				 .gain = gain };
+	size_t p, found = 0;
+	unsigned q;
+
+	for (q = 0; q < VS_TILE_W; q++)
+		gain[q] = -1;
+	for (p = 0; p < b->n_panels; p += t.n_panels) {
+		t.n_panels = b->n_panels - p < VS_TILE_PANELS
+				     ? b->n_panels - p
+				     : VS_TILE_PANELS;
+		t.panels = b->f32 + p * 16 * b->d;
+		t.terms = b->terms_f32 + p * VS_PANEL_ROWS;
+		found += b->k->filter_f32(&t, b->out);
+	}
+	if (found != 0)
+		abort();
+	return (double)b->n_panels * 16 * (double)b->d * b->w;
+}
+
+static double scores_f32(const struct bench *b)
+{
+	const float zero[VS_TILE_W] = { 0 };
+	struct vs_tile_f32 t = { b->f32,  b->n_panels,  b->d, b->packed_f32,
+				 b->w,    b->w,		b->terms_f32,
+				 zero,    zero };
+
+	b->k->scores_f32(&t, b->out, b->n_panels * VS_PANEL_ROWS);
+	return (double)b->n_panels * 16 * (double)b->d * b->w;
+}
+
+#define ROWS_OP(op, dtype, out_t)                                              \
+	static double op(const struct bench *b)                                \
+	{                                                                      \
+		size_t n = b->n_panels * VS_PANEL_ROWS;                        \
+		out_t *out = b->out;                                           \
+                                                                               \
+		b->k->op(b->q_##dtype, b->dtype, b->d, n, b->d, out);          \
+		return (double)n * (double)b->d;                               \
+	}
+
+#define PANEL_OP(op, dtype, out_t, step)                                       \
+	static double op(const struct bench *b)                                \
+	{                                                                      \
+		size_t p;                                                      \
+		out_t *out = b->out;                                           \
+                                                                               \
+		for (p = 0; p < b->n_panels; p++)                              \
+			b->k->op(b->q_##dtype, b->dtype + p * (step), b->d,    \
+				 out);                                         \
+		return (double)b->n_panels * 16 * (double)b->d;                \
+	}
+
+ROWS_OP(l2sq_f32, f32, float)
+ROWS_OP(ip_f32, f32, float)
+ROWS_OP(l2sq_f32_f64, f32, double)
+ROWS_OP(ip_f32_f64, f32, double)
+ROWS_OP(l2sq_u8, u8, int64_t)
+ROWS_OP(ip_u8, u8, int64_t)
+PANEL_OP(l2sq_f32_panel, f32, float, 16 * b->d)
+PANEL_OP(ip_f32_panel, f32, float, 16 * b->d)
+PANEL_OP(l2sq_f32_f64_panel, f32, double, 16 * b->d)
+PANEL_OP(ip_f32_f64_panel, f32, double, 16 * b->d)
+PANEL_OP(l2sq_u8_panel, u8, int64_t, vs_panel_bytes(VS_U8, b->d))
+PANEL_OP(ip_u8_panel, u8, int64_t, vs_panel_bytes(VS_U8, b->d))
+
+/* Bytes read, for the scans. */
+static double min_f32(const struct bench *b)
+{
+	float *out = b->out;
+
+	*out = b->k->min_f32(b->f32, SCAN_N);
+	return SCAN_N * 4;
+}
+
+static double select_le_f32(const struct bench *b)
+{
+	if (b->k->select_le_f32(b->f32, SCAN_N, -1, b->out) != 0)
+		abort();
+	return SCAN_N * 4;
+}
+
+/* ---- measuring ----------------------------------------------------------- */
+
+/* Best rate in 1e9 per second. */
+static double rate(double (*op)(const struct bench *), const struct bench *b)
+{
+	double best = 0, start, secs, work;
+	int run;
+
+	for (run = 0; run < RUNS; run++) {
+		work = 0;
+		start = now();
+		do {
+			work += op(b);
+			secs = now() - start;
+		} while (secs < RUN_SECS);
+		if (work / secs > best)
+			best = work / secs;
+	}
+	return best * 1e-9;
+}
+
+#if defined(__x86_64__)
+#define EIGHT(op)                                                              \
+	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)
+#define TWELVE(op) EIGHT(op) op(8) op(9) op(10) op(11)
+#define CLOBBER                                                                \
+	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",        \
+		"xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",   \
+		"xmm15"
+#define DOT(n) "vpdpbusd %%zmm14, %%zmm15, %%zmm" #n "\n\t"
+#define FMA512(n) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #n "\n\t"
+#define FMA256(n) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #n "\n\t"
+#define MADD(reg, n)                                                           \
+	"vpmaddwd %%" reg "14, %%" reg "15, %%" reg "12\n\t"                   \
+	"vpmaddwd %%" reg "14, %%" reg "15, %%" reg "13\n\t"                   \
+	"vpaddd %%" reg "12, %%" reg "13, %%" reg "12\n\t"                     \
+	"vpaddd %%" reg "12, %%" reg #n ", %%" reg #n "\n\t"
+#define MADD512(n) MADD("zmm", n)
+#define MADD256(n) MADD("ymm", n)
+
+#define RAW_OP(name, code, per_instruction)                                    \
+	static double name(const struct bench *b)                              \
+	{                                                                      \
+		int i;                                                         \
+                                                                               \
+		(void)b;                                                       \
+		for (i = 0; i < 1000; i++)                                     \
+			__asm__ volatile(code "vzeroupper" : : : CLOBBER);     \
+		return 1000.0 * 12 * (per_instruction);                        \
+	}
+
+RAW_OP(raw_dot, TWELVE(DOT) TWELVE(DOT) TWELVE(DOT) TWELVE(DOT), 4 * 64)
+RAW_OP(raw_fma512, TWELVE(FMA512) TWELVE(FMA512) TWELVE(FMA512) TWELVE(FMA512),
+       4 * 16)
+RAW_OP(raw_fma256, TWELVE(FMA256) TWELVE(FMA256) TWELVE(FMA256) TWELVE(FMA256),
+       4 * 8)
+RAW_OP(raw_madd512, TWELVE(MADD512), 64)
+RAW_OP(raw_madd256, TWELVE(MADD256), 32)
+#endif
+
+/* Rates of bare instructions on registers: what the tiles cannot pass. */
+struct raw {
+	double u8, f32;
+};
+
+static struct raw raw_of(const struct vs_kern *k)
+{
+	struct raw raw = { 0, 0 };
+
+#if defined(__x86_64__)
+	if (strcmp(k->name, "vnni") == 0) {
+		raw.u8 = rate(raw_dot, NULL);
+		raw.f32 = rate(raw_fma512, NULL);
+	} else if (strcmp(k->name, "avx512") == 0) {
+		raw.u8 = rate(raw_madd512, NULL);
+		raw.f32 = rate(raw_fma512, NULL);
+	} else if (strcmp(k->name, "avx2") == 0) {
+		raw.u8 = rate(raw_madd256, NULL);
+		raw.f32 = rate(raw_fma256, NULL);
+	}
+#else
+	(void)k;
+#endif
+	return raw;
+}
+
+static const struct {
+	const char *name;
+	double (*op)(const struct bench *b);
+	char dtype; /* of the elements: u, f */
+	char kind;  /* t tile, c canonical, s scan */
+} ops[] = {
+	{ "filter_u8", filter_u8, 'u', 't' },
+	{ "filter_f32", filter_f32, 'f', 't' },
+	{ "scores_f32", scores_f32, 'f', 't' },
+	{ "l2sq_f32", l2sq_f32, 'f', 'c' },
+	{ "ip_f32", ip_f32, 'f', 'c' },
+	{ "l2sq_f32_f64", l2sq_f32_f64, 'f', 'c' },
+	{ "ip_f32_f64", ip_f32_f64, 'f', 'c' },
+	{ "l2sq_u8", l2sq_u8, 'u', 'c' },
+	{ "ip_u8", ip_u8, 'u', 'c' },
+	{ "l2sq_f32_panel", l2sq_f32_panel, 'f', 'c' },
+	{ "ip_f32_panel", ip_f32_panel, 'f', 'c' },
+	{ "l2sq_f32_f64_panel", l2sq_f32_f64_panel, 'f', 'c' },
+	{ "ip_f32_f64_panel", ip_f32_f64_panel, 'f', 'c' },
+	{ "l2sq_u8_panel", l2sq_u8_panel, 'u', 'c' },
+	{ "ip_u8_panel", ip_u8_panel, 'u', 'c' },
+	{ "min_f32", min_f32, 'f', 's' },
+	{ "select_le_f32", select_le_f32, 'f', 's' },
+};
+
+#define N_OPS (sizeof(ops) / sizeof(ops[0]))
+
+static void one_op(struct bench *b, size_t i, const struct raw *raw)
+{
+	static const unsigned widths[] = { 12, 8, 4, 1 };
+	double bound = ops[i].dtype == 'u' ? raw->u8 : raw->f32, r;
+	size_t w, size = ops[i].dtype == 'u' ? 1 : 4;
+
+	b->n_panels = SET_BYTES / (16 * size * b->d);
+	for (w = 0; w < 4; w++) {
+		b->w = widths[w];
+		r = rate(ops[i].op, b);
+		printf("%-8s %4zu %-18s ", b->k->name, b->d, ops[i].name);
+		if (ops[i].kind == 't')
+			printf("%2u %8.1f G MAC/s", b->w, r);
+		else
+			printf("   %8.1f %s", r,
+			       ops[i].kind == 's' ? "GB/s" : "G MAC/s");
+		if (ops[i].kind == 't' && bound > 0)
+			printf(" %5.1f %% of raw", 100 * r / bound);
+		printf("\n");
+		if (ops[i].kind != 't')
+			break;
+	}
+}
+
+static void one_table(struct bench *b)
+{
+	static const size_t dims[] = { 96, 128, 256, 960 };
+	struct raw raw = raw_of(b->k);
+	size_t d, i;
+
+	if (raw.u8 > 0)
+		printf("%-8s raw: u8 %.1f, f32 %.1f G MAC/s\n", b->k->name,
+		       raw.u8, raw.f32);
+	for (d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
+		b->d = dims[d];
+		for (i = 0; i < N_OPS; i++) {
+			/* The scans know no dimension. */
+			if (ops[i].kind != 's' || d == 0)
+				one_op(b, i, &raw);
+		}
+		fflush(stdout);
+	}
+}
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	}
+	return argc < 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = { .u8 = take(SET_BYTES),
+			   .q_u8 = take(960),
+			   .f32 = take(SET_BYTES),
+			   .q_f32 = take(960 * 4),
+			   .packed_u8 = take(960 * 12),
+			   .packed_f32 = take(960 * 12 * 4),
+			   .terms_u8 = take(SET_BYTES / 96 * 4 + 64),
+			   .terms_f32 = take(SET_BYTES / 96 * 4 + 64),
+			   .out = take(SET_BYTES) };
+	unsigned level;
+	size_t i;
+
+	for (i = 0; i < SET_BYTES / 96; i++) {
+		b.terms_u8[i] = 1 << 30;
+		b.terms_f32[i] = -1e30f;
+	}
+	for (level = VS_CPU_GENERIC; level < VS_CPU_BEST; level++) {
+		b.k = vs_kern_exact((enum vs_cpu)level);
+		if (b.k != NULL && wanted(b.k->name, argc, argv))
+			one_table(&b);
+	}
+	return 0;
+}
