@@ -52,8 +52,10 @@ int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
 		    struct vs_batch **out, struct vs_err *err) VS_MUST_CHECK;
 int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 		  const struct vs_scan *scan, struct vs_err *err) VS_MUST_CHECK;
-/* Sorts and pads; the result is [n_queries][k], owned by the batch. */
-const struct vs_hit *vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b);
+/* Sorts and pads; *hits is [n_queries][k], owned by the batch. */
+int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
+		    const struct vs_hit **hits,
+		    struct vs_err *err) VS_MUST_CHECK;
 /* Row x query pairs that went through tiles so far. */
 uint64_t vs_batch_distances(const struct vs_batch *b);
 void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b);

@@ -53,24 +53,30 @@ static inline float vs_f32_of_key(int64_t key, bool similarity)
 /* The user's value of a key: squared L2, L1, product or cosine. */
 double vs_key_value(enum vs_metric metric, enum vs_dtype dtype, int64_t key);
 
-/* The k best of one query: a max-heap on (key, id) in k slots of the caller.
- * slots[0] is the worst once full.  Starts as n = 0. */
+/* The k best of one query.  Few are kept in a max-heap.  Many are kept in a
+ * pool of 2 k slots that is cut back to the k best, in linear time, whenever it
+ * is full: a push then costs a few nanoseconds where a heap of 100 takes as
+ * long as the distance.  Starts as { .slots = ..., .k = k, .limit =
+ * VS_KEY_WORST }. */
 struct vs_topk {
-	struct vs_hit *slots; /* [k] */
+	struct vs_hit *slots; /* [vs_topk_slots(k)] */
 	uint32_t k;
 	uint32_t n;
+	int64_t limit; /* a larger key has no chance */
 };
 
-/* The key a row must not exceed to have a chance; VS_KEY_WORST until full. */
-static inline int64_t vs_topk_limit(const struct vs_topk *t)
+#define VS_TOPK_HEAP_MAX 16u /* the largest k that is a heap */
+
+static inline uint64_t vs_topk_slots(uint32_t k)
 {
-	return t->n < t->k ? VS_KEY_WORST : t->slots[0].key;
+	return k <= VS_TOPK_HEAP_MAX ? k : 2 * (uint64_t)k;
 }
 
-/* Takes the hit when it is among the k best; true when it was taken. */
+/* Keeps the hit while it may be among the k best; true when limit may have
+ * changed. */
 bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id);
-/* Sorts the slots into ascending order and pads with id VS_ID_NONE and key
- * VS_KEY_WORST up to k. */
+/* Leaves the k best in slots[0..k), ascending, padded with id VS_ID_NONE and
+ * key VS_KEY_WORST. */
 void vs_topk_finish(struct vs_topk *t);
 
 #endif

@@ -43,20 +43,96 @@ static void sift_up(struct vs_hit *slots, uint32_t i)
 	slots[i] = moving;
 }
 
+static bool push_heap(struct vs_topk *t, const struct vs_hit *hit)
+{
+	if (t->n < t->k) {
+		t->slots[t->n] = *hit;
+		sift_up(t->slots, t->n);
+		t->n++;
+		if (t->n < t->k)
+			return false;
+	} else {
+		if (t->k == 0 || !vs_hit_less(hit, &t->slots[0]))
+			return false;
+		t->slots[0] = *hit;
+		sift_down(t->slots, t->n, 0);
+	}
+	t->limit = t->slots[0].key;
+	return true;
+}
+
+static void swap(struct vs_hit *a, struct vs_hit *b)
+{
+	struct vs_hit t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* Moves the k least of n > k slots to the front: quickselect (Hoare, Find,
+ * CACM 4, 1961) with the median of three as pivot. */
+static void select_least(struct vs_hit *s, size_t n, size_t k)
+{
+	size_t lo = 0, hi = n - 1, i, j, mid;
+	struct vs_hit pivot;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (vs_hit_less(&s[mid], &s[lo]))
+			swap(&s[mid], &s[lo]);
+		if (vs_hit_less(&s[hi], &s[lo]))
+			swap(&s[hi], &s[lo]);
+		if (vs_hit_less(&s[hi], &s[mid]))
+			swap(&s[hi], &s[mid]);
+		pivot = s[mid];
+		i = lo;
+		j = hi;
+		while (i <= j) {
+			while (vs_hit_less(&s[i], &pivot))
+				i++;
+			while (vs_hit_less(&pivot, &s[j]))
+				j--;
+			if (i > j)
+				break;
+			swap(&s[i++], &s[j]);
+			if (j == 0)
+				break;
+			j--;
+		}
+		if (k - 1 <= j)
+			hi = j;
+		else if (k - 1 >= i)
+			lo = i;
+		else
+			break;
+	}
+}
+
+/* Cuts the pool back to the k best. */
+static void cut(struct vs_topk *t)
+{
+	uint32_t i;
+
+	select_least(t->slots, t->n, t->k);
+	t->n = t->k;
+	t->limit = t->slots[0].key;
+	for (i = 1; i < t->k; i++)
+		if (t->slots[i].key > t->limit)
+			t->limit = t->slots[i].key;
+}
+
 bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id)
 {
 	struct vs_hit hit = {.id = id, .key = key};
 
-	if (t->n < t->k) {
-		t->slots[t->n] = hit;
-		sift_up(t->slots, t->n);
-		t->n++;
-		return true;
-	}
-	if (t->k == 0 || !vs_hit_less(&hit, &t->slots[0]))
+	if (key > t->limit)
 		return false;
-	t->slots[0] = hit;
-	sift_down(t->slots, t->n, 0);
+	if (t->k <= VS_TOPK_HEAP_MAX)
+		return push_heap(t, &hit);
+	t->slots[t->n++] = hit;
+	if (t->n < vs_topk_slots(t->k))
+		return false;
+	cut(t);
 	return true;
 }
 
@@ -64,11 +140,12 @@ void vs_topk_finish(struct vs_topk *t)
 {
 	uint32_t n;
 
+	if (t->n > t->k)
+		cut(t);
+	for (n = t->n / 2; n > 0; n--)
+		sift_down(t->slots, t->n, n - 1);
 	for (n = t->n; n > 1; n--) {
-		struct vs_hit worst = t->slots[0];
-
-		t->slots[0] = t->slots[n - 1];
-		t->slots[n - 1] = worst;
+		swap(&t->slots[0], &t->slots[n - 1]);
 		sift_down(t->slots, n - 1, 0);
 	}
 	for (n = t->n; n < t->k; n++) {

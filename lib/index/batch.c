@@ -32,7 +32,8 @@ struct scan_job {
 
 uint64_t vs_batch_bytes_per_query(uint32_t k)
 {
-	return (uint64_t)k * sizeof(struct vs_hit) + sizeof(struct vs_query);
+	return vs_topk_slots(k) * sizeof(struct vs_hit) +
+	       sizeof(struct vs_query);
 }
 
 void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b)
@@ -55,9 +56,10 @@ static void init_queries(struct vs_batch *b)
 	for (i = 0; i < q->n; i++) {
 		struct vs_query *s = &b->query[i];
 
-		s->top.slots = b->slots + i * b->spec.k;
+		s->top.slots = b->slots + i * vs_topk_slots(b->spec.k);
 		s->top.k = b->spec.k;
 		s->top.n = 0;
+		s->top.limit = VS_KEY_WORST;
 		atomic_init(&s->limit, VS_KEY_WORST);
 		atomic_flag_clear(&s->lock);
 		s->norm2_i = 0;
@@ -87,7 +89,8 @@ int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
 	if (b->query == NULL)
 		goto fail;
 	b->slots = vs_alloc(ctx, spec->queries.n,
-			    spec->k * sizeof(*b->slots), "results", err);
+			    vs_topk_slots(spec->k) * sizeof(*b->slots),
+			    "results", err);
 	if (b->slots == NULL)
 		goto fail;
 	atomic_init(&b->n_distances, 0);
@@ -99,14 +102,30 @@ fail:
 	return VS_ENOMEM;
 }
 
-const struct vs_hit *vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b)
+static int finish_query(void *arg, size_t i, unsigned thread,
+			struct vs_err *err)
 {
-	uint64_t i;
+	struct vs_batch *b = arg;
 
-	(void)ctx;
-	for (i = 0; i < b->spec.queries.n; i++)
-		vs_topk_finish(&b->query[i].top);
-	return b->slots;
+	(void)thread;
+	(void)err;
+	vs_topk_finish(&b->query[i].top);
+	return 0;
+}
+
+int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
+		    const struct vs_hit **hits, struct vs_err *err)
+{
+	uint64_t i, k = b->spec.k;
+	int rc = vs_par_for(ctx, (size_t)b->spec.queries.n, finish_query, b,
+			    err);
+
+	/* Results close ranks over the spare slots. */
+	for (i = 1; vs_topk_slots(b->spec.k) > k && i < b->spec.queries.n; i++)
+		memmove(b->slots + i * k, b->query[i].top.slots,
+			k * sizeof(*b->slots));
+	*hits = b->slots;
+	return rc;
 }
 
 uint64_t vs_batch_distances(const struct vs_batch *b)

@@ -69,20 +69,20 @@ static uint64_t id_of(const struct vs_cell_view *v, size_t row)
 	return ((const uint64_t *)v->ids)[row];
 }
 
-/* True when the heap, and so the limit, changed. */
+/* True when the limit may have changed. */
 static bool take(struct vs_query *q, int64_t key, uint64_t id)
 {
-	bool taken;
+	bool changed;
 
 	if (key > atomic_load_explicit(&q->limit, memory_order_relaxed))
 		return false;
 	vs_spin_lock(&q->lock);
-	taken = vs_topk_push(&q->top, key, id);
-	if (taken)
-		atomic_store_explicit(&q->limit, vs_topk_limit(&q->top),
+	changed = vs_topk_push(&q->top, key, id);
+	if (changed)
+		atomic_store_explicit(&q->limit, q->top.limit,
 				      memory_order_relaxed);
 	vs_spin_unlock(&q->lock);
-	return taken;
+	return changed;
 }
 
 /* Canonical keys of the 16 rows of a panel for one query. */

@@ -133,6 +133,7 @@ static int search_rows(struct search *s, const struct vs_rows *rows,
 		.k = s->args->k,
 	};
 	struct vs_batch *b;
+	const struct vs_hit *hits;
 	double start = vs_host_secs();
 	size_t i;
 	int rc = vs_batch_create(s->ctx, &spec, &b, err);
@@ -145,9 +146,9 @@ static int search_rows(struct search *s, const struct vs_rows *rows,
 	for (i = 0; rc == 0 && i < s->target.n; i++)
 		rc = vs_shard_scan(s->ctx, s->target.shard[i], b, rows->n,
 				   cells, s->params.nprobe, err);
+	if (rc == 0)
+		rc = vs_batch_finish(s->ctx, b, &hits, err);
 	if (rc == 0) {
-		const struct vs_hit *hits = vs_batch_finish(s->ctx, b);
-
 		s->report->secs_search += vs_host_secs() - start;
 		s->report->n_distances += vs_batch_distances(b);
 		rc = vs_sink_append(s->ctx, s->sink, hits, rows->n, err);

@@ -139,8 +139,9 @@ static int scan_all(struct truth *t, const struct vs_rows *queries,
 			     scan_block(t, b, err);
 		vs_ctx_progress(t->ctx, "truth", t->first + t->n, n, "rows");
 	}
+	if (rc == 0)
+		rc = vs_batch_finish(t->ctx, b, &hits, err);
 	if (rc == 0) {
-		hits = vs_batch_finish(t->ctx, b);
 		t->report->secs_search += vs_host_secs() - start;
 		t->report->n_distances += vs_batch_distances(b);
 		rc = vs_sink_append(t->ctx, t->sink, hits, queries->n, err);

@@ -142,7 +142,8 @@ void samples_query(enum vs_metric metric, enum vs_dtype dtype, uint64_t q,
 		   uint32_t k, struct vs_hit *hits)
 {
 	bool similarity = vs_metric_is_similarity(metric);
-	struct vs_topk t = {.slots = hits, .k = k};
+	struct vs_topk t = {
+		.slots = hits, .k = k, .limit = VS_KEY_WORST};
 	uint32_t i, n = q % 5 == 0 ? k / 2 : k;
 
 	for (i = 0; i < n; i++) {

@@ -60,6 +60,7 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	uint32_t nlist = vs_shard_index(s)->nlist, *cells = NULL;
 	struct vs_batch_spec spec = { .metric = h->metric, .k = K };
 	struct vs_coarse *coarse = NULL;
+	const struct vs_hit *hits;
 	struct vs_batch *b;
 	int rc;
 
@@ -82,8 +83,9 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	if (rc == 0)
 		rc = vs_shard_scan(ctx, s, b, N_QUERIES, cells, nlist, NULL);
 	if (rc == 0)
-		*answer = vs_hash64(vs_batch_finish(ctx, b),
-				    N_QUERIES * K * sizeof(struct vs_hit)) ^
+		rc = vs_batch_finish(ctx, b, &hits, NULL);
+	if (rc == 0)
+		*answer = vs_hash64(hits, N_QUERIES * K * sizeof(*hits)) ^
 			  (uint64_t)h->metric << 8 ^
 			  vs_hash64(h->fingerprint.b, 16) ^
 			  vs_hash64(vs_shard_model(s)->b, 16) ^

@@ -112,8 +112,8 @@ static int compare_hits(const void *a, const void *b)
 /* Keys from a small range, so that many are equal. */
 static void check_topk(struct vs_rng *r, uint32_t n, uint32_t k, uint64_t range)
 {
-	struct vs_hit all[300], slots[330];
-	struct vs_topk t = {.slots = slots, .k = k};
+	struct vs_hit all[300], slots[2 * 329];
+	struct vs_topk t = {.slots = slots, .k = k, .limit = VS_KEY_WORST};
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
@@ -121,16 +121,16 @@ static void check_topk(struct vs_rng *r, uint32_t n, uint32_t k, uint64_t range)
 		all[i].id = vs_rng_below(r, 1000) * 1000 + i;
 	}
 	for (i = 0; i < n; i++) {
-		bool full = t.n == t.k;
-		bool better = full && k != 0 && vs_hit_less(&all[i], &slots[0]);
-		int64_t limit = vs_topk_limit(&t);
+		int64_t before = t.limit;
+		bool changed = vs_topk_push(&t, all[i].key, all[i].id);
 
-		if (!full)
-			assert_true(limit == VS_KEY_WORST);
-		else if (better)
-			assert_true(all[i].key <= limit);
-		assert_int_equal(vs_topk_push(&t, all[i].key, all[i].id),
-				 !full || better);
+		/* The limit falls, never below the k-th, and is told. */
+		assert_true(t.limit <= before);
+		assert_true(changed || t.limit == before);
+		assert_true(t.n < k || k > VS_TOPK_HEAP_MAX ||
+			    t.limit == slots[0].key);
+		assert_true(i + 1 >= k || t.limit == VS_KEY_WORST);
+		assert_true(t.n <= vs_topk_slots(k));
 	}
 	vs_topk_finish(&t);
 	qsort(all, n, sizeof(all[0]), compare_hits);
@@ -168,8 +168,8 @@ static void test_topk_against_sort(void **state)
 static void test_topk_order_free(void **state)
 {
 	struct vs_hit a[10], b[10];
-	struct vs_topk ta = {.slots = a, .k = 10};
-	struct vs_topk tb = {.slots = b, .k = 10};
+	struct vs_topk ta = {.slots = a, .k = 10, .limit = VS_KEY_WORST};
+	struct vs_topk tb = {.slots = b, .k = 10, .limit = VS_KEY_WORST};
 	uint64_t i;
 
 	(void)state;

@@ -81,6 +81,7 @@ static void search(struct vs_ctx *ctx, const char *path,
 {
 	struct vs_batch_spec spec = { .k = K };
 	struct vs_coarse *coarse = NULL;
+	const struct vs_hit *found;
 	struct vs_shard *s;
 	struct vs_batch *b;
 	struct vs_err err;
@@ -97,7 +98,8 @@ static void search(struct vs_ctx *ctx, const char *path,
 				   nprobe, cells, &err), &err);
 	}
 	ok(vs_shard_scan(ctx, s, b, q->n, cells, nprobe, &err), &err);
-	memcpy(hits, vs_batch_finish(ctx, b), q->n * K * sizeof(*hits));
+	ok(vs_batch_finish(ctx, b, &found, &err), &err);
+	memcpy(hits, found, q->n * K * sizeof(*hits));
 	vs_batch_destroy(ctx, b);
 	vs_coarse_destroy(ctx, coarse);
 	vs_shard_close(ctx, s);
