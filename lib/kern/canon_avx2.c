@@ -15,9 +15,15 @@ typedef __m256 f32v_t;
 typedef __m256d f64v_t;
 typedef __m256i u8v_t;
 
-CANON_INLINE f32v_t f32v_zero(void) { return _mm256_setzero_ps(); }
+CANON_INLINE f32v_t f32v_zero(void)
+{
+	return _mm256_setzero_ps();
+}
 
-CANON_INLINE f32v_t f32v_load(const float *p) { return _mm256_loadu_ps(p); }
+CANON_INLINE f32v_t f32v_load(const float *p)
+{
+	return _mm256_loadu_ps(p);
+}
 
 CANON_INLINE f32v_t f32v_tail(const float *p, size_t n)
 {
@@ -27,7 +33,10 @@ CANON_INLINE f32v_t f32v_tail(const float *p, size_t n)
 		p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane));
 }
 
-CANON_INLINE f32v_t f32v_set1(float x) { return _mm256_set1_ps(x); }
+CANON_INLINE f32v_t f32v_set1(float x)
+{
+	return _mm256_set1_ps(x);
+}
 
 CANON_INLINE f32v_t f32v_add(f32v_t a, f32v_t b)
 {
@@ -44,12 +53,15 @@ CANON_INLINE f32v_t f32v_mul(f32v_t a, f32v_t b)
 	return _mm256_mul_ps(a, b);
 }
 
-CANON_INLINE void f32v_store(float *p, f32v_t a) { _mm256_storeu_ps(p, a); }
+CANON_INLINE void f32v_store(float *p, f32v_t a)
+{
+	_mm256_storeu_ps(p, a);
+}
 
 CANON_INLINE float f32v_tree(const float lanes[16])
 {
-	__m256 s8 = _mm256_add_ps(_mm256_load_ps(lanes),
-				  _mm256_load_ps(lanes + 8));
+	__m256 s8 =
+		_mm256_add_ps(_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8));
 	__m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8),
 			       _mm256_extractf128_ps(s8, 1));
 	__m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
@@ -57,7 +69,10 @@ CANON_INLINE float f32v_tree(const float lanes[16])
 	return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
 }
 
-CANON_INLINE f64v_t f64v_zero(void) { return _mm256_setzero_pd(); }
+CANON_INLINE f64v_t f64v_zero(void)
+{
+	return _mm256_setzero_pd();
+}
 
 CANON_INLINE f64v_t f64v_load(const float *p)
 {
@@ -72,7 +87,10 @@ CANON_INLINE f64v_t f64v_tail(const float *p, size_t n)
 	return _mm256_cvtps_pd(_mm_maskload_ps(p, mask));
 }
 
-CANON_INLINE f64v_t f64v_set1(float x) { return _mm256_set1_pd((double)x); }
+CANON_INLINE f64v_t f64v_set1(float x)
+{
+	return _mm256_set1_pd((double)x);
+}
 
 CANON_INLINE f64v_t f64v_add(f64v_t a, f64v_t b)
 {
@@ -89,12 +107,15 @@ CANON_INLINE f64v_t f64v_mul(f64v_t a, f64v_t b)
 	return _mm256_mul_pd(a, b);
 }
 
-CANON_INLINE void f64v_store(double *p, f64v_t a) { _mm256_storeu_pd(p, a); }
+CANON_INLINE void f64v_store(double *p, f64v_t a)
+{
+	_mm256_storeu_pd(p, a);
+}
 
 CANON_INLINE double f64v_tree(const double lanes[16])
 {
-	__m256d lo = _mm256_add_pd(_mm256_load_pd(lanes),
-				   _mm256_load_pd(lanes + 8));
+	__m256d lo =
+		_mm256_add_pd(_mm256_load_pd(lanes), _mm256_load_pd(lanes + 8));
 	__m256d hi = _mm256_add_pd(_mm256_load_pd(lanes + 4),
 				   _mm256_load_pd(lanes + 12));
 	__m256d s4 = _mm256_add_pd(lo, hi);
@@ -104,7 +125,10 @@ CANON_INLINE double f64v_tree(const double lanes[16])
 	return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
 }
 
-CANON_INLINE u8v_t u8v_zero(void) { return _mm256_setzero_si256(); }
+CANON_INLINE u8v_t u8v_zero(void)
+{
+	return _mm256_setzero_si256();
+}
 
 CANON_INLINE u8v_t u8v_load(const uint8_t *p)
 {
@@ -113,7 +137,7 @@ CANON_INLINE u8v_t u8v_load(const uint8_t *p)
 
 CANON_INLINE u8v_t u8v_tail(const uint8_t *p, size_t n)
 {
-	uint8_t bytes[32] = { 0 };
+	uint8_t bytes[32] = {0};
 	size_t i;
 
 	for (i = 0; i < n; i++)
@@ -121,7 +145,10 @@ CANON_INLINE u8v_t u8v_tail(const uint8_t *p, size_t n)
 	return u8v_load(bytes);
 }
 
-CANON_INLINE u8v_t u8v_set1(int32_t word) { return _mm256_set1_epi32(word); }
+CANON_INLINE u8v_t u8v_set1(int32_t word)
+{
+	return _mm256_set1_epi32(word);
+}
 
 /* Even and odd bytes as 16-bit numbers: vpmaddwd is exact on them, where
  * vpmaddubsw would saturate. */
@@ -130,7 +157,10 @@ CANON_INLINE u8v_t u8v_even(u8v_t v)
 	return _mm256_and_si256(v, _mm256_set1_epi16(0xff));
 }
 
-CANON_INLINE u8v_t u8v_odd(u8v_t v) { return _mm256_srli_epi16(v, 8); }
+CANON_INLINE u8v_t u8v_odd(u8v_t v)
+{
+	return _mm256_srli_epi16(v, 8);
+}
 
 CANON_INLINE u8v_t u8v_ip(u8v_t acc, u8v_t x, u8v_t y)
 {
@@ -142,8 +172,8 @@ CANON_INLINE u8v_t u8v_ip(u8v_t acc, u8v_t x, u8v_t y)
 
 CANON_INLINE u8v_t u8v_l2(u8v_t acc, u8v_t x, u8v_t y)
 {
-	u8v_t diff = _mm256_or_si256(_mm256_subs_epu8(x, y),
-				     _mm256_subs_epu8(y, x));
+	u8v_t diff =
+		_mm256_or_si256(_mm256_subs_epu8(x, y), _mm256_subs_epu8(y, x));
 
 	return u8v_ip(acc, diff, diff);
 }

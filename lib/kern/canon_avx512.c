@@ -15,7 +15,10 @@ typedef __m512 f32v_t;
 typedef __m512d f64v_t;
 typedef __m512i u8v_t;
 
-VS_AVX512 VS_INLINE f32v_t f32v_zero(void) { return _mm512_setzero_ps(); }
+VS_AVX512 VS_INLINE f32v_t f32v_zero(void)
+{
+	return _mm512_setzero_ps();
+}
 
 VS_AVX512 VS_INLINE f32v_t f32v_load(const float *p)
 {
@@ -27,7 +30,10 @@ VS_AVX512 VS_INLINE f32v_t f32v_tail(const float *p, size_t n)
 	return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 }
 
-VS_AVX512 VS_INLINE f32v_t f32v_set1(float x) { return _mm512_set1_ps(x); }
+VS_AVX512 VS_INLINE f32v_t f32v_set1(float x)
+{
+	return _mm512_set1_ps(x);
+}
 
 VS_AVX512 VS_INLINE f32v_t f32v_add(f32v_t a, f32v_t b)
 {
@@ -51,8 +57,8 @@ VS_AVX512 VS_INLINE void f32v_store(float *p, f32v_t a)
 
 VS_AVX512 VS_INLINE float f32v_tree(const float lanes[16])
 {
-	__m256 s8 = _mm256_add_ps(_mm256_load_ps(lanes),
-				  _mm256_load_ps(lanes + 8));
+	__m256 s8 =
+		_mm256_add_ps(_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8));
 	__m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8),
 			       _mm256_extractf128_ps(s8, 1));
 	__m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
@@ -60,7 +66,10 @@ VS_AVX512 VS_INLINE float f32v_tree(const float lanes[16])
 	return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
 }
 
-VS_AVX512 VS_INLINE f64v_t f64v_zero(void) { return _mm512_setzero_pd(); }
+VS_AVX512 VS_INLINE f64v_t f64v_zero(void)
+{
+	return _mm512_setzero_pd();
+}
 
 VS_AVX512 VS_INLINE f64v_t f64v_load(const float *p)
 {
@@ -91,7 +100,8 @@ VS_AVX512 VS_INLINE f64v_t f64v_sub(f64v_t a, f64v_t b)
 
 VS_AVX512 VS_INLINE f64v_t f64v_mul(f64v_t a, f64v_t b)
 {
-	return _mm512_mul_round_pd(a, b, ROUND);
+	/* gcc -O0 warns of the mask inside the form without one. */
+	return _mm512_maskz_mul_round_pd((__mmask8)0xff, a, b, ROUND);
 }
 
 VS_AVX512 VS_INLINE void f64v_store(double *p, f64v_t a)
@@ -101,8 +111,8 @@ VS_AVX512 VS_INLINE void f64v_store(double *p, f64v_t a)
 
 VS_AVX512 VS_INLINE double f64v_tree(const double lanes[16])
 {
-	__m512d s8 = _mm512_add_pd(_mm512_load_pd(lanes),
-				   _mm512_load_pd(lanes + 8));
+	__m512d s8 =
+		_mm512_add_pd(_mm512_load_pd(lanes), _mm512_load_pd(lanes + 8));
 	__m256d s4 = _mm256_add_pd(_mm512_castpd512_pd256(s8),
 				   _mm512_extractf64x4_pd(s8, 1));
 	__m128d s2 = _mm_add_pd(_mm256_castpd256_pd128(s4),
@@ -111,7 +121,10 @@ VS_AVX512 VS_INLINE double f64v_tree(const double lanes[16])
 	return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
 }
 
-VS_AVX512 VS_INLINE u8v_t u8v_zero(void) { return _mm512_setzero_si512(); }
+VS_AVX512 VS_INLINE u8v_t u8v_zero(void)
+{
+	return _mm512_setzero_si512();
+}
 
 VS_AVX512 VS_INLINE u8v_t u8v_load(const uint8_t *p)
 {
@@ -135,7 +148,10 @@ VS_AVX512 VS_INLINE u8v_t u8v_even(u8v_t v)
 	return _mm512_and_si512(v, _mm512_set1_epi16(0xff));
 }
 
-VS_AVX512 VS_INLINE u8v_t u8v_odd(u8v_t v) { return _mm512_srli_epi16(v, 8); }
+VS_AVX512 VS_INLINE u8v_t u8v_odd(u8v_t v)
+{
+	return _mm512_srli_epi16(v, 8);
+}
 
 VS_AVX512 VS_INLINE u8v_t u8v_ip(u8v_t acc, u8v_t x, u8v_t y)
 {
@@ -147,8 +163,8 @@ VS_AVX512 VS_INLINE u8v_t u8v_ip(u8v_t acc, u8v_t x, u8v_t y)
 
 VS_AVX512 VS_INLINE u8v_t u8v_l2(u8v_t acc, u8v_t x, u8v_t y)
 {
-	u8v_t diff = _mm512_or_si512(_mm512_subs_epu8(x, y),
-				     _mm512_subs_epu8(y, x));
+	u8v_t diff =
+		_mm512_or_si512(_mm512_subs_epu8(x, y), _mm512_subs_epu8(y, x));
 
 	return u8v_ip(acc, diff, diff);
 }

@@ -116,7 +116,7 @@ CANON_ATTR void CANON_API(l2sq, )(const float *q, const float *rows,
 
 	for (r = 0; r + 2 <= n; r += 2)
 		CANON_FN(row_pair)
-		(true, q, rows + r * stride, stride, d, out + r);
+	(true, q, rows + r * stride, stride, d, out + r);
 	if (r < n)
 		out[r] = CANON_FN(row)(true, q, rows + r * stride, d);
 }
@@ -128,7 +128,7 @@ CANON_ATTR void CANON_API(ip, )(const float *q, const float *rows,
 
 	for (r = 0; r + 2 <= n; r += 2)
 		CANON_FN(row_pair)
-		(false, q, rows + r * stride, stride, d, out + r);
+	(false, q, rows + r * stride, stride, d, out + r);
 	if (r < n)
 		out[r] = CANON_FN(row)(false, q, rows + r * stride, d);
 }
@@ -141,7 +141,7 @@ CANON_ATTR void CANON_API(ip, )(const float *q, const float *rows,
 			      CANON_DO(_load)(panel + (i + (c)) * 16));
 #define CANON_P_STEP_LAST(c)                                                   \
 	if (i + (c) < d)                                                       \
-		CANON_P_STEP(c)
+	CANON_P_STEP(c)
 #define CANON_P_SAVE(c) lanes[c] = a##c;
 
 CANON_ATTR VS_INLINE void CANON_FN(half)(bool l2, const float *q,

@@ -17,7 +17,10 @@
 typedef float f32v_t __attribute__((vector_size(16)));
 typedef double f64v_t __attribute__((vector_size(16)));
 
-VS_INLINE f32v_t f32v_zero(void) { return (f32v_t){ 0, 0, 0, 0 }; }
+VS_INLINE f32v_t f32v_zero(void)
+{
+	return (f32v_t){0, 0, 0, 0};
+}
 
 VS_INLINE f32v_t f32v_load(const float *p)
 {
@@ -35,15 +38,30 @@ VS_INLINE f32v_t f32v_tail(const float *p, size_t n)
 	return v;
 }
 
-VS_INLINE f32v_t f32v_set1(float x) { return (f32v_t){ x, x, x, x }; }
+VS_INLINE f32v_t f32v_set1(float x)
+{
+	return (f32v_t){x, x, x, x};
+}
 
-VS_INLINE f32v_t f32v_add(f32v_t a, f32v_t b) { return a + b; }
+VS_INLINE f32v_t f32v_add(f32v_t a, f32v_t b)
+{
+	return a + b;
+}
 
-VS_INLINE f32v_t f32v_sub(f32v_t a, f32v_t b) { return a - b; }
+VS_INLINE f32v_t f32v_sub(f32v_t a, f32v_t b)
+{
+	return a - b;
+}
 
-VS_INLINE f32v_t f32v_mul(f32v_t a, f32v_t b) { return a * b; }
+VS_INLINE f32v_t f32v_mul(f32v_t a, f32v_t b)
+{
+	return a * b;
+}
 
-VS_INLINE void f32v_store(float *p, f32v_t a) { memcpy(p, &a, sizeof(a)); }
+VS_INLINE void f32v_store(float *p, f32v_t a)
+{
+	memcpy(p, &a, sizeof(a));
+}
 
 VS_INLINE float f32v_tree(float lanes[16])
 {
@@ -56,27 +74,45 @@ VS_INLINE float f32v_tree(float lanes[16])
 	return lanes[0];
 }
 
-VS_INLINE f64v_t f64v_zero(void) { return (f64v_t){ 0, 0 }; }
+VS_INLINE f64v_t f64v_zero(void)
+{
+	return (f64v_t){0, 0};
+}
 
 VS_INLINE f64v_t f64v_load(const float *p)
 {
-	return (f64v_t){ (double)p[0], (double)p[1] };
+	return (f64v_t){(double)p[0], (double)p[1]};
 }
 
 VS_INLINE f64v_t f64v_tail(const float *p, size_t n)
 {
-	return (f64v_t){ n > 0 ? (double)p[0] : 0, n > 1 ? (double)p[1] : 0 };
+	return (f64v_t){n > 0 ? (double)p[0] : 0, n > 1 ? (double)p[1] : 0};
 }
 
-VS_INLINE f64v_t f64v_set1(float x) { return (f64v_t){ (double)x, (double)x }; }
+VS_INLINE f64v_t f64v_set1(float x)
+{
+	return (f64v_t){(double)x, (double)x};
+}
 
-VS_INLINE f64v_t f64v_add(f64v_t a, f64v_t b) { return a + b; }
+VS_INLINE f64v_t f64v_add(f64v_t a, f64v_t b)
+{
+	return a + b;
+}
 
-VS_INLINE f64v_t f64v_sub(f64v_t a, f64v_t b) { return a - b; }
+VS_INLINE f64v_t f64v_sub(f64v_t a, f64v_t b)
+{
+	return a - b;
+}
 
-VS_INLINE f64v_t f64v_mul(f64v_t a, f64v_t b) { return a * b; }
+VS_INLINE f64v_t f64v_mul(f64v_t a, f64v_t b)
+{
+	return a * b;
+}
 
-VS_INLINE void f64v_store(double *p, f64v_t a) { memcpy(p, &a, sizeof(a)); }
+VS_INLINE void f64v_store(double *p, f64v_t a)
+{
+	memcpy(p, &a, sizeof(a));
+}
 
 VS_INLINE double f64v_tree(double lanes[16])
 {
@@ -114,7 +150,7 @@ VS_INLINE uint32_t step_u8(bool l2, uint8_t x, uint8_t y)
 VS_INLINE int64_t row_u8(bool l2, const uint8_t *q, const uint8_t *row,
 			 size_t d)
 {
-	uint32_t sums[16] = { 0 };
+	uint32_t sums[16] = {0};
 	int64_t total = 0;
 	size_t i, c;
 
@@ -132,14 +168,20 @@ VS_INLINE int64_t row_u8(bool l2, const uint8_t *q, const uint8_t *row,
 VS_INLINE void panel_u8(bool l2, const uint8_t *q, const uint8_t *panel,
 			size_t d, int64_t out[VS_PANEL_ROWS])
 {
-	uint32_t sums[VS_PANEL_ROWS] = { 0 };
-	size_t i, r;
+	uint32_t sums[VS_PANEL_ROWS] = {0};
+	size_t i, r, left;
 
-	for (i = 0; i < d; i++) {
-		const uint8_t *x = panel + i / 4 * 64 + i % 4;
+	for (i = 0; i < d; i += 4, panel += 64) {
+		const uint8_t *x = panel;
+		uint8_t y[4] = {0};
 
-		for (r = 0; r < VS_PANEL_ROWS; r++)
-			sums[r] += step_u8(l2, q[i], x[r * 4]);
+		left = d - i;
+		memcpy(y, q + i, left < 4 ? left : 4);
+		for (r = 0; r < VS_PANEL_ROWS; r++, x += 4)
+			sums[r] += step_u8(l2, y[0], x[0]) +
+				   step_u8(l2, y[1], x[1]) +
+				   step_u8(l2, y[2], x[2]) +
+				   step_u8(l2, y[3], x[3]);
 	}
 	for (r = 0; r < VS_PANEL_ROWS; r++)
 		out[r] = sums[r];

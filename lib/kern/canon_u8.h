@@ -84,9 +84,8 @@ CANON_ATTR VS_INLINE void u8v_panel(bool l2, const uint8_t *q,
 	u8v_widen(out, acc);
 }
 
-CANON_ATTR void CANON_API(l2sq_u8_panel)(const uint8_t *q,
-					 const uint8_t *panel, size_t d,
-					 int64_t out[VS_PANEL_ROWS])
+CANON_ATTR void CANON_API(l2sq_u8_panel)(const uint8_t *q, const uint8_t *panel,
+					 size_t d, int64_t out[VS_PANEL_ROWS])
 {
 	size_t b;
 

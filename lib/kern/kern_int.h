@@ -26,8 +26,8 @@
 #define VS_AVX512                                                              \
 	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
 #define VS_VNNI                                                                \
-	__attribute__((target(                                                 \
-		"avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vnni")))
+	__attribute__((                                                        \
+		target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vnni")))
 #endif
 
 /* Four packed bytes: panels and packed queries are read as words. */

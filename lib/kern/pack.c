@@ -64,8 +64,8 @@ void vs_unpack_row_f32(const float *panel, unsigned lane, size_t d, float *row)
 		row[i] = panel[i * VS_PANEL_ROWS + lane];
 }
 
-void vs_pack_queries_u8(const uint8_t *const *queries, unsigned n_q,
-			unsigned w, size_t d, int8_t *packed)
+void vs_pack_queries_u8(const uint8_t *const *queries, unsigned n_q, unsigned w,
+			size_t d, int8_t *packed)
 {
 	const uint32_t flip = 0x80808080u; /* q - 128 of each byte */
 	size_t i, j, full = d / 4;

@@ -26,9 +26,8 @@ VS_AVX512 float vs_min_f32_avx512(const float *v, size_t n)
 	for (; i + 16 <= n; i += 16)
 		a = _mm512_min_ps(_mm512_loadu_ps(v + i), a);
 	if (i < n)
-		a = _mm512_min_ps(_mm512_mask_loadu_ps(inf, tail_mask(n - i),
-						       v + i),
-				  a);
+		a = _mm512_min_ps(
+			_mm512_mask_loadu_ps(inf, tail_mask(n - i), v + i), a);
 	a = _mm512_min_ps(_mm512_min_ps(a, b), _mm512_min_ps(c, d));
 	best = _mm512_reduce_min_ps(a);
 	if (best == INFINITY) /* or nothing but NaN */

@@ -13,11 +13,20 @@
 typedef __m256 f32t_t;
 typedef __m256 f32t_mask;
 
-VS_AVX2 VS_INLINE f32t_t f32t_zero(void) { return _mm256_setzero_ps(); }
+VS_AVX2 VS_INLINE f32t_t f32t_zero(void)
+{
+	return _mm256_setzero_ps();
+}
 
-VS_AVX2 VS_INLINE f32t_t f32t_load(const float *p) { return _mm256_load_ps(p); }
+VS_AVX2 VS_INLINE f32t_t f32t_load(const float *p)
+{
+	return _mm256_load_ps(p);
+}
 
-VS_AVX2 VS_INLINE f32t_t f32t_set1(float x) { return _mm256_set1_ps(x); }
+VS_AVX2 VS_INLINE f32t_t f32t_set1(float x)
+{
+	return _mm256_set1_ps(x);
+}
 
 VS_AVX2 VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
 {
@@ -29,7 +38,10 @@ VS_AVX2 VS_INLINE void f32t_store(float *p, f32t_t a)
 	_mm256_storeu_ps(p, a);
 }
 
-VS_AVX2 VS_INLINE f32t_mask f32t_none(void) { return _mm256_setzero_ps(); }
+VS_AVX2 VS_INLINE f32t_mask f32t_none(void)
+{
+	return _mm256_setzero_ps();
+}
 
 VS_AVX2 VS_INLINE f32t_mask f32t_not_below(f32t_t a, f32t_t b)
 {
@@ -75,11 +87,11 @@ VS_AVX2 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{ 6, 16, filter_6x2_tile, scores_6x2_tile },
-	{ 4, 16, filter_4x2_tile, scores_4x2_tile },
-	{ 1, 64, filter_1x8_tile, scores_1x8_tile },
-	{ 1, 32, filter_1x4_tile, scores_1x4_tile },
-	{ 1, 16, filter_1x2_tile, scores_1x2_tile },
+	{6, 16, filter_6x2_tile, scores_6x2_tile},
+	{4, 16, filter_4x2_tile, scores_4x2_tile},
+	{1, 64, filter_1x8_tile, scores_1x8_tile},
+	{1, 32, filter_1x4_tile, scores_1x4_tile},
+	{1, 16, filter_1x2_tile, scores_1x2_tile},
 };
 
 /* Twelve sums of 6 x 2 keep the ports busiest; 7 and 8 queries are two fours,

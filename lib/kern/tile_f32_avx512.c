@@ -13,14 +13,20 @@
 typedef __m512 f32t_t;
 typedef __mmask16 f32t_mask;
 
-VS_AVX512 VS_INLINE f32t_t f32t_zero(void) { return _mm512_setzero_ps(); }
+VS_AVX512 VS_INLINE f32t_t f32t_zero(void)
+{
+	return _mm512_setzero_ps();
+}
 
 VS_AVX512 VS_INLINE f32t_t f32t_load(const float *p)
 {
 	return _mm512_load_ps(p);
 }
 
-VS_AVX512 VS_INLINE f32t_t f32t_set1(float x) { return _mm512_set1_ps(x); }
+VS_AVX512 VS_INLINE f32t_t f32t_set1(float x)
+{
+	return _mm512_set1_ps(x);
+}
 
 VS_AVX512 VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
 {
@@ -32,7 +38,10 @@ VS_AVX512 VS_INLINE void f32t_store(float *p, f32t_t a)
 	_mm512_storeu_ps(p, a);
 }
 
-VS_AVX512 VS_INLINE f32t_mask f32t_none(void) { return 0; }
+VS_AVX512 VS_INLINE f32t_mask f32t_none(void)
+{
+	return 0;
+}
 
 VS_AVX512 VS_INLINE f32t_mask f32t_not_below(f32t_t a, f32t_t b)
 {
@@ -44,7 +53,10 @@ VS_AVX512 VS_INLINE f32t_mask f32t_or(f32t_mask a, f32t_mask b)
 	return _kor_mask16(a, b);
 }
 
-VS_AVX512 VS_INLINE unsigned f32t_bits(f32t_mask m) { return m; }
+VS_AVX512 VS_INLINE unsigned f32t_bits(f32t_mask m)
+{
+	return m;
+}
 
 VS_AVX512 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 				     size_t r)
@@ -99,17 +111,17 @@ VS_AVX512 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{ 12, 32, filter_12x2_tile, scores_12x2_tile },
-	{ 12, 16, filter_12x1_tile, scores_12x1_tile },
-	{ 8, 32, filter_8x2_tile, scores_8x2_tile },
-	{ 8, 16, filter_8x1_tile, scores_8x1_tile },
-	{ 4, 64, filter_4x4_tile, scores_4x4_tile },
-	{ 4, 32, filter_4x2_tile, scores_4x2_tile },
-	{ 4, 16, filter_4x1_tile, scores_4x1_tile },
-	{ 1, 128, filter_1x8_tile, scores_1x8_tile },
-	{ 1, 64, filter_1x4_tile, scores_1x4_tile },
-	{ 1, 32, filter_1x2_tile, scores_1x2_tile },
-	{ 1, 16, filter_1x1_tile, scores_1x1_tile },
+	{12, 32, filter_12x2_tile, scores_12x2_tile},
+	{12, 16, filter_12x1_tile, scores_12x1_tile},
+	{8, 32, filter_8x2_tile, scores_8x2_tile},
+	{8, 16, filter_8x1_tile, scores_8x1_tile},
+	{4, 64, filter_4x4_tile, scores_4x4_tile},
+	{4, 32, filter_4x2_tile, scores_4x2_tile},
+	{4, 16, filter_4x1_tile, scores_4x1_tile},
+	{1, 128, filter_1x8_tile, scores_1x8_tile},
+	{1, 64, filter_1x4_tile, scores_1x4_tile},
+	{1, 32, filter_1x2_tile, scores_1x2_tile},
+	{1, 16, filter_1x1_tile, scores_1x1_tile},
 };
 
 static unsigned f32_width(unsigned n_q)

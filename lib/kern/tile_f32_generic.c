@@ -13,7 +13,10 @@
 typedef float f32t_t __attribute__((vector_size(16)));
 typedef int32_t f32t_mask __attribute__((vector_size(16)));
 
-VS_INLINE f32t_t f32t_zero(void) { return (f32t_t){ 0, 0, 0, 0 }; }
+VS_INLINE f32t_t f32t_zero(void)
+{
+	return (f32t_t){0, 0, 0, 0};
+}
 
 VS_INLINE f32t_t f32t_load(const float *p)
 {
@@ -23,17 +26,35 @@ VS_INLINE f32t_t f32t_load(const float *p)
 	return v;
 }
 
-VS_INLINE f32t_t f32t_set1(float x) { return (f32t_t){ x, x, x, x }; }
+VS_INLINE f32t_t f32t_set1(float x)
+{
+	return (f32t_t){x, x, x, x};
+}
 
-VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c) { return a * b + c; }
+VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
+{
+	return a * b + c;
+}
 
-VS_INLINE void f32t_store(float *p, f32t_t a) { memcpy(p, &a, sizeof(a)); }
+VS_INLINE void f32t_store(float *p, f32t_t a)
+{
+	memcpy(p, &a, sizeof(a));
+}
 
-VS_INLINE f32t_mask f32t_none(void) { return (f32t_mask){ 0, 0, 0, 0 }; }
+VS_INLINE f32t_mask f32t_none(void)
+{
+	return (f32t_mask){0, 0, 0, 0};
+}
 
-VS_INLINE f32t_mask f32t_not_below(f32t_t a, f32t_t b) { return ~(a < b); }
+VS_INLINE f32t_mask f32t_not_below(f32t_t a, f32t_t b)
+{
+	return ~(a < b);
+}
 
-VS_INLINE f32t_mask f32t_or(f32t_mask a, f32t_mask b) { return a | b; }
+VS_INLINE f32t_mask f32t_or(f32t_mask a, f32t_mask b)
+{
+	return a | b;
+}
 
 VS_INLINE unsigned f32t_bits(f32t_mask m)
 {
@@ -56,10 +77,13 @@ VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k, size_t r)
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{ 4, 8, filter_4x2_tile, scores_4x2_tile },
-	{ 1, 16, filter_1x4_tile, scores_1x4_tile },
+	{4, 8, filter_4x2_tile, scores_4x2_tile},
+	{1, 16, filter_1x4_tile, scores_1x4_tile},
 };
 
-static unsigned f32_width(unsigned n_q) { return n_q > 1 ? 4 : 1; }
+static unsigned f32_width(unsigned n_q)
+{
+	return n_q > 1 ? 4 : 1;
+}
 
 #include "tile_f32_run.h"

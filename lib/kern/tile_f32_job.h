@@ -21,8 +21,8 @@ struct f32_job {
 	const float *terms;
 	const float *limit; /* -limit/2 */
 	const float *gain;  /* -gain/2 */
-	float *sums;        /* a filter's, [queries][vectors][lanes] */
-	float *out;         /* of scores */
+	float *sums;	    /* a filter's, [queries][vectors][lanes] */
+	float *out;	    /* of scores */
 	size_t out_stride;
 };
 

@@ -28,8 +28,8 @@ F32_ATTR static size_t f32_pass(const struct f32_job *job,
 
 	for (k = 0; k < shape->q && k < job->n_q; k++) {
 		for (r = 0; r < n_r; r++) {
-			f32t_t acc = f32t_load(job->sums +
-					       (k * n_r + r) * F32_P);
+			f32t_t acc =
+				f32t_load(job->sums + (k * n_r + r) * F32_P);
 			unsigned mask = f32t_bits(
 				f32t_not_below(acc, f32_bound(job, k, r)));
 
@@ -37,8 +37,8 @@ F32_ATTR static size_t f32_pass(const struct f32_job *job,
 				size_t lane = (size_t)__builtin_ctz(mask);
 
 				pass[n].q = (uint16_t)(q0 + k);
-				pass[n].row = (uint16_t)(job->row0 +
-							 r * F32_P + lane);
+				pass[n].row = (uint16_t)(job->row0 + r * F32_P +
+							 lane);
 				pass[n].score = 0;
 				n++;
 			}
@@ -74,12 +74,12 @@ F32_ATTR size_t F32_API(filter_f32)(const struct vs_tile_f32 *t,
 {
 	_Alignas(64) float sums[F32_SUMS];
 	float limit[VS_TILE_W], gain[VS_TILE_W];
-	struct f32_job job = { .panels = t->panels,
-			       .d = t->d,
-			       .w = t->w,
-			       .limit = limit,
-			       .gain = gain,
-			       .sums = sums };
+	struct f32_job job = {.panels = t->panels,
+			      .d = t->d,
+			      .w = t->w,
+			      .limit = limit,
+			      .gain = gain,
+			      .sums = sums};
 	size_t n = 0, n_rows = t->n_panels * VS_PANEL_ROWS;
 	unsigned width = f32_width(t->n_q);
 	const struct f32_shape *shape;
@@ -96,10 +96,10 @@ F32_ATTR size_t F32_API(filter_f32)(const struct vs_tile_f32 *t,
 F32_ATTR void F32_API(scores_f32)(const struct vs_tile_f32 *t, float *out,
 				  size_t out_stride)
 {
-	struct f32_job job = { .panels = t->panels,
-			       .d = t->d,
-			       .w = t->w,
-			       .out_stride = out_stride };
+	struct f32_job job = {.panels = t->panels,
+			      .d = t->d,
+			      .w = t->w,
+			      .out_stride = out_stride};
 	size_t n_rows = t->n_panels * VS_PANEL_ROWS;
 	unsigned q, width = f32_width(t->n_q);
 	const struct f32_shape *shape;

@@ -23,8 +23,7 @@
 #define M_NAME VS_CAT3(tile_, VS_CAT3(MADD_Q, x, MADD_R), _madd)
 #define M_POINTER(r) const uint8_t *x##r = madd_at(job, (r)*MADD_P);
 #define M_SUM(k, r)                                                            \
-	maddt_t a##k##_##r =                                                   \
-		maddt_load(sums + (k)*MADD_ROWS_MAX + (r)*MADD_P);
+	maddt_t a##k##_##r = maddt_load(sums + (k)*MADD_ROWS_MAX + (r)*MADD_P);
 #define M_SUMS(k) VS_WITH(MADD_R, M_SUM, k)
 #define M_LOAD(r)                                                              \
 	maddt_t v##r = maddt_load((const int32_t *)(const void *)(x##r + i));  \

@@ -10,8 +10,8 @@
 
 struct madd_job {
 	const uint8_t *panels; /* their words of this block */
-	size_t bytes;          /* of a panel */
-	size_t row0;           /* first row of the tile */
+	size_t bytes;	       /* of a panel */
+	size_t row0;	       /* first row of the tile */
 	const int32_t *even;   /* [steps][w]: bytes 0 and 2 of a word */
 	const int32_t *odd;    /* bytes 1 and 3 */
 	size_t w;

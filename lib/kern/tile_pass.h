@@ -35,8 +35,8 @@ VS_INLINE size_t vs_pass_lanes(const struct vs_tile_u8 *t, unsigned q,
 	for (; mask != 0; mask &= mask - 1) {
 		size_t lane = (size_t)__builtin_ctz(mask);
 		int32_t term = t->terms[row0 + lane];
-		uint32_t acc = (uint32_t)sums[lane] - half +
-			       (uint32_t)(term >> 1);
+		uint32_t acc =
+			(uint32_t)sums[lane] - half + (uint32_t)(term >> 1);
 		int32_t score = (int32_t)((uint32_t)term - 2 * acc);
 
 		if (score > t->limit[q])

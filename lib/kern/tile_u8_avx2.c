@@ -27,7 +27,10 @@ VS_AVX2 VS_INLINE void maddt_store(int32_t *p, maddt_t v)
 	_mm256_store_si256((__m256i *)p, v);
 }
 
-VS_AVX2 VS_INLINE maddt_t maddt_set1(int32_t x) { return _mm256_set1_epi32(x); }
+VS_AVX2 VS_INLINE maddt_t maddt_set1(int32_t x)
+{
+	return _mm256_set1_epi32(x);
+}
 
 VS_AVX2 VS_INLINE maddt_t maddt_even(maddt_t v)
 {
@@ -87,9 +90,9 @@ VS_AVX2 VS_INLINE unsigned maddt_not_negative(maddt_t v)
 #include "tile_madd.h"
 
 static const struct madd_shape madd_shapes[] = {
-	{ 4, 16, tile_4x2_madd },
-	{ 1, 32, tile_1x4_madd },
-	{ 1, 16, tile_1x2_madd },
+	{4, 16, tile_4x2_madd},
+	{1, 32, tile_1x4_madd},
+	{1, 16, tile_1x2_madd},
 };
 
 #include "tile_madd_run.h"

@@ -69,11 +69,11 @@ VS_VNNI static size_t vnni_filter(const struct vs_tile_u8 *t,
 {
 	_Alignas(64) int32_t sums[VS_TILE_W * 2 * VS_PANEL_ROWS];
 	int32_t half[VS_TILE_W];
-	struct vnni_job job = { .bytes = (t->d + 3) / 4 * 64,
-				.packed = (const vs_word *)t->packed,
-				.w = t->w,
-				.half = half,
-				.sums = sums };
+	struct vnni_job job = {.bytes = (t->d + 3) / 4 * 64,
+			       .packed = (const vs_word *)t->packed,
+			       .w = t->w,
+			       .half = half,
+			       .sums = sums};
 	const vnni_tile *row = tiles[t->n_q > 1 ? (t->n_q + 3) / 4 : 0];
 	size_t p, step, n = 0;
 

@@ -13,8 +13,7 @@
 
 #define V_NAME VS_CAT3(tile_, VS_CAT3(VNNI_Q, x, VNNI_P), VNNI_SET)
 #define V_POINTER(p) const uint8_t *x##p = job->panels + (p)*job->bytes;
-#define V_START(p)                                                             \
-	__m512i n##p = vnni_start(job->terms + (p)*VS_PANEL_ROWS);
+#define V_START(p) __m512i n##p = vnni_start(job->terms + (p)*VS_PANEL_ROWS);
 #define V_SUM(k, p)                                                            \
 	__m512i a##k##_##p =                                                   \
 		_mm512_add_epi32(n##p, _mm512_set1_epi32(job->half[k]));

@@ -2,8 +2,10 @@
  * instructions that bound them.
  *
  * Usage: bench_kern [TABLE...].  Rows fill about 512 KiB, so data comes from
- * L2.  Each figure is the best of some runs: other programs can only slow one
- * down.  Thresholds let nothing pass, as almost always in a search.
+ * L2.  Each figure is the best of some runs in seconds of this thread's CPU
+ * time: other programs can only slow one down.  (They do so by half when two
+ * CPUs are threads of one core.)  Thresholds let nothing pass, as almost always
+ * in a search.
  */
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +37,7 @@ static double now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -55,18 +57,17 @@ static void *take(size_t n)
 
 static double filter_u8(const struct bench *b)
 {
-	const int32_t limit[VS_TILE_W] = { 0 };
-	struct vs_tile_u8 t = { .d = b->d,
-				.packed = b->packed_u8,
-				.w = b->w,
-				.n_q = b->w,
-				.limit = limit };
+	const int32_t limit[VS_TILE_W] = {0};
+	struct vs_tile_u8 t = {.d = b->d,
+			       .packed = b->packed_u8,
+			       .w = b->w,
+			       .n_q = b->w,
+			       .limit = limit};
 	size_t p, bytes = vs_panel_bytes(VS_U8, b->d), found = 0;
 
 	for (p = 0; p < b->n_panels; p += t.n_panels) {
-		t.n_panels = b->n_panels - p < VS_TILE_PANELS
-				     ? b->n_panels - p
-				     : VS_TILE_PANELS;
+		t.n_panels = b->n_panels - p < VS_TILE_PANELS ? b->n_panels - p
+							      : VS_TILE_PANELS;
 		t.panels = b->u8 + p * bytes;
 		t.terms = b->terms_u8 + p * VS_PANEL_ROWS;
 		found += b->k->filter_u8(&t, b->out);
@@ -78,23 +79,22 @@ static double filter_u8(const struct bench *b)
 
 static double filter_f32(const struct bench *b)
 {
-	const float limit[VS_TILE_W] = { 0 };
+	const float limit[VS_TILE_W] = {0};
 	float gain[VS_TILE_W];
-	struct vs_tile_f32 t = { .d = b->d,
-				 .packed = b->packed_f32,
-				 .w = b->w,
-				 .n_q = b->w,
-				 .limit = limit,
-				 .gain = gain };
+	struct vs_tile_f32 t = {.d = b->d,
+				.packed = b->packed_f32,
+				.w = b->w,
+				.n_q = b->w,
+				.limit = limit,
+				.gain = gain};
 	size_t p, found = 0;
 	unsigned q;
 
 	for (q = 0; q < VS_TILE_W; q++)
 		gain[q] = -1;
 	for (p = 0; p < b->n_panels; p += t.n_panels) {
-		t.n_panels = b->n_panels - p < VS_TILE_PANELS
-				     ? b->n_panels - p
-				     : VS_TILE_PANELS;
+		t.n_panels = b->n_panels - p < VS_TILE_PANELS ? b->n_panels - p
+							      : VS_TILE_PANELS;
 		t.panels = b->f32 + p * 16 * b->d;
 		t.terms = b->terms_f32 + p * VS_PANEL_ROWS;
 		found += b->k->filter_f32(&t, b->out);
@@ -106,10 +106,9 @@ static double filter_f32(const struct bench *b)
 
 static double scores_f32(const struct bench *b)
 {
-	const float zero[VS_TILE_W] = { 0 };
-	struct vs_tile_f32 t = { b->f32,  b->n_panels,  b->d, b->packed_f32,
-				 b->w,    b->w,		b->terms_f32,
-				 zero,    zero };
+	const float zero[VS_TILE_W] = {0};
+	struct vs_tile_f32 t = {b->f32, b->n_panels,  b->d, b->packed_f32, b->w,
+				b->w,	b->terms_f32, zero, zero};
 
 	b->k->scores_f32(&t, b->out, b->n_panels * VS_PANEL_ROWS);
 	return (double)b->n_panels * 16 * (double)b->d * b->w;
@@ -120,7 +119,6 @@ static double scores_f32(const struct bench *b)
 	{                                                                      \
 		size_t n = b->n_panels * VS_PANEL_ROWS;                        \
 		out_t *out = b->out;                                           \
-                                                                               \
 		b->k->op(b->q_##dtype, b->dtype, b->d, n, b->d, out);          \
 		return (double)n * (double)b->d;                               \
 	}
@@ -130,7 +128,6 @@ static double scores_f32(const struct bench *b)
 	{                                                                      \
 		size_t p;                                                      \
 		out_t *out = b->out;                                           \
-                                                                               \
 		for (p = 0; p < b->n_panels; p++)                              \
 			b->k->op(b->q_##dtype, b->dtype + p * (step), b->d,    \
 				 out);                                         \
@@ -188,8 +185,7 @@ static double rate(double (*op)(const struct bench *), const struct bench *b)
 }
 
 #if defined(__x86_64__)
-#define EIGHT(op)                                                              \
-	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)
+#define EIGHT(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)
 #define TWELVE(op) EIGHT(op) op(8) op(9) op(10) op(11)
 #define CLOBBER                                                                \
 	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",        \
@@ -210,7 +206,6 @@ static double rate(double (*op)(const struct bench *), const struct bench *b)
 	static double name(const struct bench *b)                              \
 	{                                                                      \
 		int i;                                                         \
-                                                                               \
 		(void)b;                                                       \
 		for (i = 0; i < 1000; i++)                                     \
 			__asm__ volatile(code "vzeroupper" : : : CLOBBER);     \
@@ -233,7 +228,7 @@ struct raw {
 
 static struct raw raw_of(const struct vs_kern *k)
 {
-	struct raw raw = { 0, 0 };
+	struct raw raw = {0, 0};
 
 #if defined(__x86_64__)
 	if (strcmp(k->name, "vnni") == 0) {
@@ -258,30 +253,30 @@ static const struct {
 	char dtype; /* of the elements: u, f */
 	char kind;  /* t tile, c canonical, s scan */
 } ops[] = {
-	{ "filter_u8", filter_u8, 'u', 't' },
-	{ "filter_f32", filter_f32, 'f', 't' },
-	{ "scores_f32", scores_f32, 'f', 't' },
-	{ "l2sq_f32", l2sq_f32, 'f', 'c' },
-	{ "ip_f32", ip_f32, 'f', 'c' },
-	{ "l2sq_f32_f64", l2sq_f32_f64, 'f', 'c' },
-	{ "ip_f32_f64", ip_f32_f64, 'f', 'c' },
-	{ "l2sq_u8", l2sq_u8, 'u', 'c' },
-	{ "ip_u8", ip_u8, 'u', 'c' },
-	{ "l2sq_f32_panel", l2sq_f32_panel, 'f', 'c' },
-	{ "ip_f32_panel", ip_f32_panel, 'f', 'c' },
-	{ "l2sq_f32_f64_panel", l2sq_f32_f64_panel, 'f', 'c' },
-	{ "ip_f32_f64_panel", ip_f32_f64_panel, 'f', 'c' },
-	{ "l2sq_u8_panel", l2sq_u8_panel, 'u', 'c' },
-	{ "ip_u8_panel", ip_u8_panel, 'u', 'c' },
-	{ "min_f32", min_f32, 'f', 's' },
-	{ "select_le_f32", select_le_f32, 'f', 's' },
+	{"filter_u8", filter_u8, 'u', 't'},
+	{"filter_f32", filter_f32, 'f', 't'},
+	{"scores_f32", scores_f32, 'f', 't'},
+	{"l2sq_f32", l2sq_f32, 'f', 'c'},
+	{"ip_f32", ip_f32, 'f', 'c'},
+	{"l2sq_f32_f64", l2sq_f32_f64, 'f', 'c'},
+	{"ip_f32_f64", ip_f32_f64, 'f', 'c'},
+	{"l2sq_u8", l2sq_u8, 'u', 'c'},
+	{"ip_u8", ip_u8, 'u', 'c'},
+	{"l2sq_f32_panel", l2sq_f32_panel, 'f', 'c'},
+	{"ip_f32_panel", ip_f32_panel, 'f', 'c'},
+	{"l2sq_f32_f64_panel", l2sq_f32_f64_panel, 'f', 'c'},
+	{"ip_f32_f64_panel", ip_f32_f64_panel, 'f', 'c'},
+	{"l2sq_u8_panel", l2sq_u8_panel, 'u', 'c'},
+	{"ip_u8_panel", ip_u8_panel, 'u', 'c'},
+	{"min_f32", min_f32, 'f', 's'},
+	{"select_le_f32", select_le_f32, 'f', 's'},
 };
 
 #define N_OPS (sizeof(ops) / sizeof(ops[0]))
 
 static void one_op(struct bench *b, size_t i, const struct raw *raw)
 {
-	static const unsigned widths[] = { 12, 8, 4, 1 };
+	static const unsigned widths[] = {12, 8, 4, 1};
 	double bound = ops[i].dtype == 'u' ? raw->u8 : raw->f32, r;
 	size_t w, size = ops[i].dtype == 'u' ? 1 : 4;
 
@@ -305,7 +300,7 @@ static void one_op(struct bench *b, size_t i, const struct raw *raw)
 
 static void one_table(struct bench *b)
 {
-	static const size_t dims[] = { 96, 128, 256, 960 };
+	static const size_t dims[] = {96, 128, 256, 960};
 	struct raw raw = raw_of(b->k);
 	size_t d, i;
 
@@ -336,21 +331,27 @@ static bool wanted(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .u8 = take(SET_BYTES),
-			   .q_u8 = take(960),
-			   .f32 = take(SET_BYTES),
-			   .q_f32 = take(960 * 4),
-			   .packed_u8 = take(960 * 12),
-			   .packed_f32 = take(960 * 12 * 4),
-			   .terms_u8 = take(SET_BYTES / 96 * 4 + 64),
-			   .terms_f32 = take(SET_BYTES / 96 * 4 + 64),
-			   .out = take(SET_BYTES) };
+	struct bench b = {.u8 = take(SET_BYTES),
+			  .q_u8 = take(960),
+			  .f32 = take(SET_BYTES),
+			  .q_f32 = take(960 * 4),
+			  .packed_u8 = take(960 * 12),
+			  .packed_f32 = take(960 * 12 * 4),
+			  .terms_u8 = take(SET_BYTES / 96 * 4 + 64),
+			  .terms_f32 = take(SET_BYTES / 96 * 4 + 64),
+			  .out = take(SET_BYTES)};
 	unsigned level;
 	size_t i;
 
+	for (i = 0; i < SET_BYTES / 4; i++)
+		b.f32[i] = (float)(i % 7);
+	for (i = 0; i < 960; i++)
+		b.q_f32[i] = (float)(i % 5);
+	for (i = 0; i < 960 * VS_TILE_W; i++)
+		b.packed_f32[i] = (float)(i % 3);
 	for (i = 0; i < SET_BYTES / 96; i++) {
 		b.terms_u8[i] = 1 << 30;
-		b.terms_f32[i] = -1e30f;
+		b.terms_f32[i] = 1e30f;
 	}
 	for (level = VS_CPU_GENERIC; level < VS_CPU_BEST; level++) {
 		b.k = vs_kern_exact((enum vs_cpu)level);

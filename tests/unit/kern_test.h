@@ -27,24 +27,26 @@ struct table {
 };
 
 static struct table tables[] = {
-	{ "generic", VS_CPU_GENERIC, false }, { "avx2", VS_CPU_AVX2, false },
-	{ "avx512", VS_CPU_AVX512, false },   { "vnni", VS_CPU_VNNI, false },
-	{ "vnni-intrinsics", VS_CPU_VNNI, true },
+	{"generic", VS_CPU_GENERIC, false},	{"avx2", VS_CPU_AVX2, false},
+	{"avx512", VS_CPU_AVX512, false},	{"vnni", VS_CPU_VNNI, false},
+	{"vnni-intrinsics", VS_CPU_VNNI, true},
 };
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* One test per table, named after it; a level that cannot run is skipped. */
 #define EACH_TABLE(fn)                                                         \
-	{ #fn " generic", fn, NULL, NULL, &tables[0] },                        \
-		{ #fn " avx2", fn, NULL, NULL, &tables[1] },                   \
-		{ #fn " avx512", fn, NULL, NULL, &tables[2] },                 \
-		{ #fn " vnni", fn, NULL, NULL, &tables[3] }
+	{#fn " generic", fn, NULL, NULL, &tables[0]},                          \
+		{#fn " avx2", fn, NULL, NULL, &tables[1]},                     \
+		{#fn " avx512", fn, NULL, NULL, &tables[2]},                   \
+	{                                                                      \
+#fn " vnni", fn, NULL, NULL, &tables[3]                        \
+	}
 
 #define EACH_TABLE_AND_TWIN(fn)                                                \
 	EACH_TABLE(fn),                                                        \
 	{                                                                      \
-		#fn " vnni-intrinsics", fn, NULL, NULL, &tables[4]             \
+#fn " vnni-intrinsics", fn, NULL, NULL, &tables[4]             \
 	}
 
 static inline struct vs_kern table_get(void **state)
@@ -82,13 +84,31 @@ struct arena {
 
 #define ARENA_BYTE 0xa5
 
+/* Under AddressSanitizer also the rest of the arena is out of bounds. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+
+#ifdef ARENA_ASAN
+#include <sanitizer/asan_interface.h>
+#define ARENA_CLOSE(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define ARENA_OPEN(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define ARENA_CLOSE(p, n) ((void)(p), (void)(n))
+#define ARENA_OPEN(p, n) ((void)(p), (void)(n))
+#endif
+
 static inline struct arena arena_new(size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t body = (size + 4096 + page - 1) / page * page;
 	uint8_t *map = mmap(NULL, body + 2 * page, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct arena a = { map + page, map + page + body };
+	struct arena a = {map + page, map + page + body};
 
 	assert_true(map != MAP_FAILED);
 	assert_int_equal(mprotect(map, page, PROT_NONE), 0);
@@ -100,6 +120,7 @@ static inline void arena_free(struct arena *a)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
+	ARENA_OPEN(a->lo, (size_t)(a->hi - a->lo));
 	munmap(a->lo - page, (size_t)(a->hi - a->lo) + 2 * page);
 }
 
@@ -113,8 +134,11 @@ static inline void *arena_put(struct arena *a, size_t n, size_t align,
 	size_t after = (size_t)(a->hi - p) - n;
 
 	assert_true(p >= a->lo);
+	ARENA_OPEN(a->lo, (size_t)(a->hi - a->lo));
 	memset(p - before, ARENA_BYTE, before);
 	memset(p + n, ARENA_BYTE, after < 64 ? after : 64);
+	ARENA_CLOSE(a->lo, (size_t)(p - a->lo));
+	ARENA_CLOSE(p + n, after);
 	return p;
 }
 
@@ -125,6 +149,7 @@ static inline void arena_check(const struct arena *a, const void *start,
 	const uint8_t *p = start;
 	size_t i;
 
+	ARENA_OPEN(a->lo, (size_t)(a->hi - a->lo));
 	for (i = 1; i <= 64 && p - i >= a->lo; i++)
 		assert_int_equal(*(p - i), ARENA_BYTE);
 	for (i = 0; i < 64 && p + n + i < a->hi; i++)
@@ -143,12 +168,12 @@ static inline size_t rnd_below(struct vs_rng *r, size_t n)
 
 /* Kinds of float data. */
 enum kind {
-	KIND_UNIT,    /* [-1, 1) */
-	KIND_INT,     /* small integers: all sums are exact */
-	KIND_TINY,    /* subnormal and barely normal products */
-	KIND_HUGE,    /* 1e17 .. 1e19, seldom to 1e38: sums may overflow */
-	KIND_WIDE,    /* exponents from 1e-20 to 1e20 */
-	KIND_CANCEL,  /* large, near-equal values that cancel */
+	KIND_UNIT,   /* [-1, 1) */
+	KIND_INT,    /* small integers: all sums are exact */
+	KIND_TINY,   /* subnormal and barely normal products */
+	KIND_HUGE,   /* 1e17 .. 1e19, seldom to 1e38: sums may overflow */
+	KIND_WIDE,   /* exponents from 1e-20 to 1e20 */
+	KIND_CANCEL, /* large, near-equal values that cancel */
 	KIND_N
 };
 
@@ -162,8 +187,9 @@ static inline float rnd_float(struct vs_rng *r, enum kind kind)
 	case KIND_TINY:
 		return ldexpf(u, -50 - (int)(rnd(r) % 99));
 	case KIND_HUGE:
-		return ldexpf(u, 56 + (int)(rnd(r) % 9) +
-					 (rnd(r) % 99 ? 0 : (int)(rnd(r) % 63)));
+		return ldexpf(u,
+			      56 + (int)(rnd(r) % 9) +
+				      (rnd(r) % 99 ? 0 : (int)(rnd(r) % 63)));
 	case KIND_WIDE:
 		return ldexpf(u, (int)(rnd(r) % 134) - 67);
 	case KIND_CANCEL:

@@ -8,7 +8,7 @@
 #define ROWS (VS_TILE_PANELS * VS_PANEL_ROWS)
 #define DIM_MAX 960
 
-static const unsigned widths[] = { 1, 4, 8, 12 };
+static const unsigned widths[] = {1, 4, 8, 12};
 
 struct memory {
 	struct arena panels, packed, terms, limit, gain, pass, out;
@@ -16,13 +16,13 @@ struct memory {
 
 static struct memory memory_new(void)
 {
-	struct memory m = { arena_new(DIM_MAX * 64 * VS_TILE_PANELS),
-			    arena_new(DIM_MAX * 4 * VS_TILE_W),
-			    arena_new(3 * ROWS * 4),
-			    arena_new(VS_TILE_W * 4),
-			    arena_new(VS_TILE_W * 4),
-			    arena_new(VS_PASS_MAX * sizeof(struct vs_pass)),
-			    arena_new(VS_TILE_W * (3 * ROWS + 5) * 4) };
+	struct memory m = {arena_new(DIM_MAX * 64 * VS_TILE_PANELS),
+			   arena_new(DIM_MAX * 4 * VS_TILE_W),
+			   arena_new(3 * ROWS * 4),
+			   arena_new(VS_TILE_W * 4),
+			   arena_new(VS_TILE_W * 4),
+			   arena_new(VS_PASS_MAX * sizeof(struct vs_pass)),
+			   arena_new(VS_TILE_W * (3 * ROWS + 5) * 4)};
 
 	return m;
 }
@@ -87,8 +87,8 @@ static const float *panel_of(const struct tile *a, size_t row)
 static size_t run(const struct vs_kern *k, struct memory *m,
 		  const struct tile *a, bool seen[VS_TILE_W][ROWS])
 {
-	struct vs_pass *pass = arena_put(
-		&m->pass, VS_PASS_MAX * sizeof(*pass), 4, a->t.d & 1);
+	struct vs_pass *pass =
+		arena_put(&m->pass, VS_PASS_MAX * sizeof(*pass), 4, a->t.d & 1);
 	size_t i, n = k->filter_f32(&a->t, pass);
 
 	memset(seen, 0, VS_TILE_W * ROWS * sizeof(bool));
@@ -119,7 +119,7 @@ static double exact_acc(const struct tile *a, size_t row, unsigned q)
 static void rule_one(const struct vs_kern *k, struct memory *m, struct tile *a,
 		     struct vs_rng *r)
 {
-	static const float gains[] = { -1, -0.5f, 0, 0.25f, 2 };
+	static const float gains[] = {-1, -0.5f, 0, 0.25f, 2};
 	bool seen[VS_TILE_W][ROWS];
 	size_t x;
 	unsigned q;
@@ -147,7 +147,7 @@ static void rule_one(const struct vs_kern *k, struct memory *m, struct tile *a,
 
 static void rule(void **state)
 {
-	static const size_t dims[] = { 1, 2, 3, 5, 16, 31, 64, 100, 129 };
+	static const size_t dims[] = {1, 2, 3, 5, 16, 31, 64, 100, 129};
 	struct vs_kern k = table_get(state);
 	struct memory m = memory_new();
 	static struct tile a;
@@ -224,8 +224,7 @@ static bool clearly_far(const struct tile *a, bool l2, unsigned q, size_t x,
 		return false; /* overflow: passing is right */
 	slack = g * fabs((double)thr) + (double)a->t.d * 0x1p-120;
 	if (l2)
-		return x2 + q2 - 2 * acc >
-		       (double)thr + slack + g * (x2 + q2);
+		return x2 + q2 - 2 * acc > (double)thr + slack + g * (x2 + q2);
 	return acc < (double)thr - slack - 2 * g * sqrt(x2 * q2);
 }
 
@@ -259,8 +258,8 @@ static void promise_one(const struct vs_kern *k, struct memory *m,
 	run(k, m, a, seen);
 	for (q = 0; q < a->t.n_q; q++) {
 		for (x = 0; x < a->n_rows; x++) {
-			bool accept = l2 ? key[q][x] <= thr[q]
-					 : key[q][x] >= thr[q];
+			bool accept =
+				l2 ? key[q][x] <= thr[q] : key[q][x] >= thr[q];
 
 			c->accepted += accept;
 			c->rejected += !seen[q][x];
@@ -298,7 +297,7 @@ static void promise(void **state)
 	struct vs_kern k = table_get(state);
 	struct memory m = memory_new();
 	static struct tile a;
-	struct counts c[KIND_N] = { { 0, 0, 0 } };
+	struct counts c[KIND_N] = {{0, 0, 0}};
 	struct vs_rng r;
 	unsigned kind;
 	size_t turn;
@@ -335,7 +334,7 @@ static void promise(void **state)
  * row or the query is the large one, or both. */
 static void overflow_orders(void **state)
 {
-	static const float signs[4] = { -1, -1, 1, 1 };
+	static const float signs[4] = {-1, -1, 1, 1};
 	struct vs_kern k = table_get(state);
 	struct memory m = memory_new();
 	static struct tile a;
@@ -515,8 +514,10 @@ static void scores(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		EACH_TABLE(rule),	EACH_TABLE(promise),
-		EACH_TABLE(overflow_orders), EACH_TABLE(overflow_norm),
+		EACH_TABLE(rule),
+		EACH_TABLE(promise),
+		EACH_TABLE(overflow_orders),
+		EACH_TABLE(overflow_norm),
 		EACH_TABLE(nan_passes),
 		EACH_TABLE(scores),
 	};

@@ -5,7 +5,7 @@
 #define ROWS (VS_TILE_PANELS * VS_PANEL_ROWS)
 #define DIM_MAX 960
 
-static const unsigned widths[] = { 1, 4, 8, 12 };
+static const unsigned widths[] = {1, 4, 8, 12};
 
 /* Data of one dimension and what integers say about it. */
 struct data {
@@ -21,12 +21,10 @@ struct memory {
 
 static struct memory memory_new(size_t d)
 {
-	struct memory m = { arena_new(vs_panel_bytes(VS_U8, d) *
-				      VS_TILE_PANELS),
-			    arena_new((d + 3) * VS_TILE_W),
-			    arena_new(ROWS * 4),
-			    arena_new(VS_TILE_W * 4),
-			    arena_new(VS_PASS_MAX * sizeof(struct vs_pass)) };
+	struct memory m = {arena_new(vs_panel_bytes(VS_U8, d) * VS_TILE_PANELS),
+			   arena_new((d + 3) * VS_TILE_W), arena_new(ROWS * 4),
+			   arena_new(VS_TILE_W * 4),
+			   arena_new(VS_PASS_MAX * sizeof(struct vs_pass))};
 
 	return m;
 }
@@ -46,8 +44,8 @@ static void data_fill(struct data *a, size_t d, struct vs_rng *r)
 
 	for (x = 0; x < ROWS; x++) {
 		for (i = 0; i < d; i++)
-			a->row[x][i] = (uint8_t)(x % 8 ? rnd(r)
-						       : 0 - (rnd(r) & 1));
+			a->row[x][i] =
+				(uint8_t)(x % 8 ? rnd(r) : 0 - (rnd(r) & 1));
 		a->term_l2[x] = vs_term_l2_u8(a->row[x], d);
 		a->term_ip[x] = vs_term_ip_u8(a->row[x], d);
 	}
@@ -55,8 +53,8 @@ static void data_fill(struct data *a, size_t d, struct vs_rng *r)
 		int32_t norm2 = 0;
 
 		for (i = 0; i < d; i++) {
-			a->query[q][i] = (uint8_t)(q % 4 ? rnd(r)
-							 : 0 - (rnd(r) & 1));
+			a->query[q][i] =
+				(uint8_t)(q % 4 ? rnd(r) : 0 - (rnd(r) & 1));
 			norm2 += a->query[q][i] * a->query[q][i];
 		}
 		for (x = 0; x < ROWS; x++) {
@@ -78,7 +76,7 @@ static void data_fill(struct data *a, size_t d, struct vs_rng *r)
 static void check_passes(const struct vs_tile_u8 *t, const struct vs_pass *pass,
 			 size_t n, int32_t score[VS_TILE_W][ROWS])
 {
-	bool seen[VS_TILE_W][ROWS] = { { false } };
+	bool seen[VS_TILE_W][ROWS] = {{false}};
 	size_t i, want = 0;
 	unsigned q;
 
@@ -128,8 +126,8 @@ static void one_call(const struct vs_kern *k, struct memory *m,
 	size_t real = n_rows - rnd_below(r, VS_PANEL_ROWS);
 	const uint8_t *query[VS_TILE_W], *row[VS_PANEL_ROWS];
 	bool at_end = rnd(r) & 1;
-	uint8_t *panels = arena_put(&m->panels, bytes * t->n_panels, 64,
-				    at_end);
+	uint8_t *panels =
+		arena_put(&m->panels, bytes * t->n_panels, 64, at_end);
 	int32_t *terms = arena_put(&m->terms, n_rows * 4, 64, at_end);
 	int32_t *limit = arena_put(&m->limit, t->w * 4, 4, at_end);
 	struct vs_pass *pass;
@@ -168,7 +166,7 @@ static void all_shapes(const struct vs_kern *k, struct memory *m, size_t d,
 		       struct vs_rng *r)
 {
 	static struct data a;
-	struct vs_tile_u8 t = { .d = d };
+	struct vs_tile_u8 t = {.d = d};
 	unsigned w;
 
 	data_fill(&a, d, r);
@@ -208,8 +206,8 @@ static void whole_range(void **state)
 	_Alignas(64) int32_t terms[ROWS], limit[VS_TILE_W];
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
-	struct vs_tile_u8 t = { panels, VS_TILE_PANELS, 8,     packed,
-				12,	12,	       terms, limit };
+	struct vs_tile_u8 t = {panels, VS_TILE_PANELS, 8,    packed, 12,
+			       12,     terms,	       limit};
 	const int64_t room = (int64_t)INT32_MAX - 8 * 255 * 256;
 	struct vs_rng r;
 	size_t x, q, i, turn;
@@ -244,6 +242,35 @@ static void whole_range(void **state)
 	}
 }
 
+/* Sums may leave int32 on the way when they end inside it: the first four
+ * bytes add what the last four take away. */
+static void wraps(void **state)
+{
+	struct vs_kern k = table_get(state);
+	_Alignas(64) uint8_t panels[128];
+	_Alignas(64) int8_t packed[8 * 4];
+	_Alignas(64) int32_t terms[16], limit[4];
+	static int32_t score[VS_TILE_W][ROWS];
+	static struct vs_pass pass[VS_PASS_MAX];
+	struct vs_tile_u8 t = {panels, 1, 8, packed, 4, 4, terms, limit};
+	size_t i, x, q;
+
+	memset(panels, 255, sizeof(panels));
+	for (i = 0; i < sizeof(packed); i++) {
+		bool first = i < 16, up = i / 4 % 2;
+
+		packed[i] = first == up ? 127 : -127;
+	}
+	for (x = 0; x < 16; x++)
+		terms[x] = x % 2 ? INT32_MIN : INT32_MAX;
+	for (q = 0; q < 4; q++) {
+		limit[q] = q / 2 ? INT32_MAX : INT32_MIN;
+		for (x = 0; x < 16; x++)
+			score[q][x] = terms[x];
+	}
+	check_passes(&t, pass, k.filter_u8(&t, pass), score);
+}
+
 /* The widest rows, all 255 or 0 against all 255 or 0: scores at both ends of
  * int32, with limits on and beside them. */
 static void widest(const struct vs_kern *k, size_t d, bool l2)
@@ -254,7 +281,7 @@ static void widest(const struct vs_kern *k, size_t d, bool l2)
 	_Alignas(64) int32_t terms[16], limit[12];
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
-	struct vs_tile_u8 t = { panels, 1, d, packed, 12, 12, terms, limit };
+	struct vs_tile_u8 t = {panels, 1, d, packed, 12, 12, terms, limit};
 	const uint8_t *row[16], *query[12];
 	int32_t beside;
 
@@ -272,8 +299,8 @@ static void widest(const struct vs_kern *k, size_t d, bool l2)
 			int64_t both = x % 2 && q % 2 ? full : 0;
 			int64_t norm = x % 2 ? full : 0;
 
-			score[q][x] = (int32_t)(l2 ? norm - 2 * both
-						   : -2 * both);
+			score[q][x] =
+				(int32_t)(l2 ? norm - 2 * both : -2 * both);
 		}
 	}
 	vs_pack_panel_u8(row, d, panels);
@@ -307,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		EACH_TABLE_AND_TWIN(exact),
 		EACH_TABLE_AND_TWIN(whole_range),
+		EACH_TABLE_AND_TWIN(wraps),
 		EACH_TABLE_AND_TWIN(extremes),
 	};
 
