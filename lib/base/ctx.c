@@ -13,6 +13,7 @@ void vs_ctx_init(struct vs_ctx *ctx)
 	atomic_init(&ctx->mem_peak, 0);
 	atomic_init(&ctx->n_bytes_read, 0);
 	atomic_init(&ctx->n_bytes_written, 0);
+	atomic_init(&ctx->n_startable, 0);
 }
 
 int vs_ctx_hook(struct vs_ctx *ctx, enum vs_call call, const char *path)

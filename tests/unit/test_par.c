@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -139,7 +142,7 @@ static void test_one_thread_goes_in_order(void **state)
 	assert_int_equal(N_ITEMS, atomic_load(&l.last));
 }
 
-/* The lower item fails late, the higher ones at once. */
+/* One item fails late, the ones from another on at once. */
 static int fail_late(void *arg, size_t item, unsigned thread,
 		     struct vs_err *err)
 {
@@ -182,6 +185,42 @@ static void test_lowest_error_wins(void **state)
 	}
 	assert_int_equal(VS_EDATA, vs_par_for(&ctx, N_ITEMS, fail_late, &l,
 					      NULL));
+}
+
+/* The other way round: higher items that were begun fail after the lowest. */
+static int fail_at_once(void *arg, size_t item, unsigned thread,
+			struct vs_err *err)
+{
+	struct loop *l = arg;
+
+	(void)thread;
+	if (item > l->fail_at)
+		usleep(1000);
+	if (item >= l->fail_at)
+		return vs_fail(err, VS_EDATA, "row %zu", item);
+	return 0;
+}
+
+static void test_later_errors_change_nothing(void **state)
+{
+	struct vs_ctx ctx;
+	struct vs_err err;
+	static struct loop l;
+	size_t t, at;
+	char text[32];
+
+	(void)state;
+	for (t = 0; t < N_THREADS; t++) {
+		for (at = 0; at < 40; at++) {
+			init(&ctx, &l, threads[t]);
+			l.fail_at = at;
+			assert_int_equal(VS_EDATA,
+					 vs_par_for(&ctx, N_ITEMS,
+						    fail_at_once, &l, &err));
+			snprintf(text, sizeof(text), "row %zu", at);
+			assert_string_equal(text, err.msg);
+		}
+	}
 }
 
 static void test_stops_early(void **state)
@@ -304,18 +343,106 @@ static void test_signals_go_to_the_caller(void **state)
 	assert_int_equal(0, sigismember(&set, SIGTERM));
 }
 
-int main(void)
+static int count_only(void *arg, size_t item, unsigned thread,
+		      struct vs_err *err)
+{
+	struct loop *l = arg;
+
+	(void)thread;
+	(void)err;
+	l->count[item]++;
+	return 0;
+}
+
+static void count_line(void *arg, enum vs_log_level level, const char *line)
+{
+	struct loop *l = arg;
+
+	if (level == VS_LOG_WARN && strstr(line, "of 2000 threads") != NULL)
+		atomic_fetch_add(&l->now, 1);
+}
+
+/* The sanitizers need address space without limit; the threads of clang's
+ * libomp reserve 64 MiB each for malloc while others are still being started,
+ * so it may end the process all the same. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	defined(__clang__)
+#define LIMITED 0
+#else
+#define LIMITED 1
+#endif
+
+/* In a program of its own, whose address space has no room for the stacks of
+ * 2000 threads: all the work is done, and one line says by fewer. */
+static int run_limited(void)
+{
+	struct rlimit lim = { (rlim_t)1 << 30, (rlim_t)1 << 30 };
+	struct vs_ctx ctx;
+	struct vs_err err;
+	static struct loop l;
+	size_t i, round;
+
+	if (setrlimit(RLIMIT_AS, &lim) != 0)
+		return 1;
+	init(&ctx, &l, 2000);
+	ctx.log = count_line;
+	ctx.log_arg = &l;
+	for (round = 1; round < 4; round++) {
+		if (vs_par_for(&ctx, N_ITEMS, count_only, &l, &err) != 0)
+			return 2;
+		for (i = 0; i < N_ITEMS; i++)
+			if (l.count[i] != round)
+				return 3;
+	}
+#ifndef VS_PAR_PTHREAD
+	if (atomic_load(&l.now) != 1)
+		return 4;
+#endif
+	return 0;
+}
+
+static void test_threads_cannot_be_started(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	if (!LIMITED)
+		return;
+	child = fork();
+	if (child == 0) {
+		execl("/proc/self/exe", "test_par", "limited", (char *)NULL);
+		_exit(100);
+	}
+	assert_true(waitpid(child, &status, 0) == child);
+	assert_int_equal(0, status);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_item_runs_once),
 		cmocka_unit_test(test_exactly_so_many_threads),
 		cmocka_unit_test(test_one_thread_goes_in_order),
 		cmocka_unit_test(test_lowest_error_wins),
+		cmocka_unit_test(test_later_errors_change_nothing),
 		cmocka_unit_test(test_stops_early),
 		cmocka_unit_test(test_nested_loops_run_serially),
 		cmocka_unit_test(test_results_are_visible_afterwards),
 		cmocka_unit_test(test_signals_go_to_the_caller),
+		cmocka_unit_test(test_threads_cannot_be_started),
 	};
 
+	(void)argv;
+	if (argc > 1)
+		return run_limited();
+	/* What a user may have set for other programs must not matter; OpenMP
+	 * reads it when the program starts. */
+	if (getenv("OMP_DYNAMIC") == NULL) {
+		setenv("OMP_DYNAMIC", "true", 1);
+		setenv("OMP_MAX_ACTIVE_LEVELS", "4", 1);
+		setenv("OMP_NUM_THREADS", "1", 1);
+		execl("/proc/self/exe", "test_par", (char *)NULL);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,24 +172,31 @@ static void test_unlink_fails_for_ever(void **state)
 	assert_non_null(strstr(line, "/a: is complete, but"));
 }
 
+/* The one temporary in the directory. */
+static void temp_name(char out[300])
+{
+	struct dirent *e;
+	DIR *d = opendir(dir.path);
+
+	assert_non_null(d);
+	out[0] = '\0';
+	while ((e = readdir(d)) != NULL)
+		if (strstr(e->d_name, ".tmp") != NULL)
+			snprintf(out, 300, "%s", e->d_name);
+	closedir(d);
+}
+
 /* Somebody else cuts the temporary: what is on disk is not what was written. */
 static void test_size_is_checked(void **state)
 {
 	const char *path = tmpdir_file(&dir, "a");
-	char temp[300] = "";
-	struct dirent *e;
 	struct vs_out *o;
-	DIR *d;
+	char temp[300];
 
 	(void)state;
 	assert_int_equal(0, vs_out_create(&ctx, path, &o, &err));
 	assert_int_equal(0, vs_out_append(&ctx, o, "abc", 3, &err));
-	d = opendir(dir.path);
-	assert_non_null(d);
-	while ((e = readdir(d)) != NULL)
-		if (strstr(e->d_name, ".tmp") != NULL)
-			snprintf(temp, sizeof(temp), "%s", e->d_name);
-	closedir(d);
+	temp_name(temp);
 	assert_int_equal(0, truncate(tmpdir_file(&dir, temp), 1));
 	assert_int_equal(VS_EIO, vs_out_publish(&ctx, o, VS_PUBLISH_NEW, NULL,
 						&err));
@@ -218,6 +225,31 @@ static void test_first_error_wins(void **state)
 	assert_int_equal(ENOSPC, err.sys);
 	assert_non_null(strstr(err.msg, "No space left on device"));
 	assert_int_equal(0, access(path, F_OK) == 0);
+}
+
+/* A network file system may make the link, lose the answer and say EEXIST when
+ * it is asked again. */
+static int link_already(void *arg, enum vs_call call, const char *path)
+{
+	char temp[300];
+
+	(void)arg;
+	if (call == VS_CALL_RENAME) {
+		temp_name(temp);
+		assert_int_equal(0, link(tmpdir_file(&dir, temp), path));
+	}
+	return 0;
+}
+
+static void test_link_was_made_already(void **state)
+{
+	const char *path = tmpdir_file(&dir, "a");
+
+	(void)state;
+	ctx.hook = link_already;
+	assert_int_equal(0, write_new(&ctx, path, VS_PUBLISH_NEW, &err));
+	assert_true(holds_new(path));
+	assert_int_equal(1, tmpdir_count(&dir, ""));
 }
 
 static unsigned n_interrupted;
@@ -283,6 +315,7 @@ int main(void)
 		T(test_unlink_fails_once),
 		T(test_unlink_fails_for_ever),
 		T(test_size_is_checked),
+		T(test_link_was_made_already),
 		T(test_first_error_wins),
 		T(test_interrupted_calls_go_on),
 		T(test_file_system_without_fallocate),
