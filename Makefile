@@ -189,9 +189,10 @@ $(BUILD)/unit.members: force
 
 # ---- rules ---------------------------------------------------------------
 
-# V=1 shows the commands whole.
-Q   := $(if $(V),,@)
-say  = $(if $(V),,@printf '  %s  %s\n' $(1) $(2))
+# V=1 shows the commands whole, make -s nothing.
+Q      := $(if $(V),,@)
+silent  = $(findstring s,$(firstword -$(MAKEFLAGS)))
+say     = $(if $(V)$(silent),,@printf '  %s  %s\n' $(1) $(2))
 
 INC = $(INC_$(firstword $(subst /, ,$*)))
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags

@@ -29,7 +29,7 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 #define VS_SEC_CELL VS_TAG('C', 'E', 'L', 'L') /* u64 [nlist + 1] */
 #define VS_SEC_ROWS VS_TAG('R', 'O', 'W', 'S') /* panels */
 #define VS_SEC_TERM VS_TAG('T', 'E', 'R', 'M') /* i32 or f32 per panel row */
-#define VS_SEC_IDS VS_TAG('I', 'D', 'S', ' ')  /* u64 per panel row */
+#define VS_SEC_IDS VS_TAG('I', 'D', 'S', ' ')  /* u32 or u64 per panel row */
 #define VS_SEC_HITS VS_TAG('H', 'I', 'T', 'S') /* struct vs_hit [nq][k] */
 
 enum vs_codec { VS_CODEC_RAW = 0, VS_CODEC_ZST = 1 };
@@ -93,9 +93,9 @@ struct vs_span {
 };
 
 /* Opens, checks header, table and footer against the file, and verifies as
- * ctx->verify says.  VS_ENOINPUT missing, VS_EDATA damaged or of another kind
- * (the message says which kind it is, or what the file looks like),
- * VS_EVERSION newer. */
+ * ctx->verify says.  kind 0 takes any.  VS_ENOINPUT missing, VS_EDATA damaged
+ * or of another kind (the message says which kind it is, or what the file
+ * looks like), VS_EVERSION newer. */
 int vs_cont_open(struct vs_ctx *ctx, const char *path, enum vs_kind kind,
 		 struct vs_cont **out, struct vs_err *err) VS_MUST_CHECK;
 const struct vs_cont_head *vs_cont_head(const struct vs_cont *c);
@@ -111,7 +111,9 @@ bool vs_cont_has(const struct vs_cont *c, uint32_t tag);
 int vs_cont_touch(struct vs_ctx *ctx, struct vs_cont *c,
 		  const struct vs_span *s, uint64_t offset, uint64_t n,
 		  struct vs_err *err) VS_MUST_CHECK;
-/* Copies raw bytes [offset, offset+n) of any section out, verified. */
+/* Copies raw bytes [offset, offset+n) of any section out, verified at every
+ * level of --verify.  Whole blocks of zst sections are unpacked each time, so
+ * read them in large pieces. */
 int vs_cont_read(struct vs_ctx *ctx, struct vs_cont *c,
 		 const struct vs_span *s, uint64_t offset, void *buf, size_t n,
 		 struct vs_err *err) VS_MUST_CHECK;

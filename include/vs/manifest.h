@@ -34,8 +34,8 @@ struct vs_manifest_input {
 	uint64_t n_rows;
 };
 
-struct vs_manifest_shard { /* its number is its place in the array */
-	char *file;	   /* relative to the collection */
+struct vs_manifest_shard {	      /* its number is its place in the array */
+	char *file;		      /* relative to the collection */
 	struct vs_digest fingerprint; /* that the file must have */
 	uint64_t n_rows;	      /* by the ring */
 	uint32_t weight;

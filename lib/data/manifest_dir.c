@@ -58,8 +58,7 @@ static const char *find_pin(const char *collection, uint64_t *generation)
 {
 	const char *at = strrchr(collection, '@');
 
-	if (at == NULL || at == collection ||
-	    !vs_parse_u64(at + 1, generation))
+	if (at == NULL || at == collection || !vs_parse_u64(at + 1, generation))
 		return NULL;
 	return at;
 }

@@ -148,8 +148,7 @@ int vs_manifest_put(struct vs_ctx *ctx, const struct vs_manifest *m,
 		rc = vs_manifest_hash(ctx, b->p + start, b->n - start, &hash,
 				      err);
 	if (rc == 0)
-		rc = vs_buf_printf(ctx, b, err, "%s%s\n",
-				   VS_MANIFEST_HASH_KEY,
+		rc = vs_buf_printf(ctx, b, err, "%s%s\n", VS_MANIFEST_HASH_KEY,
 				   vs_digest_text(&hash, text));
 	return rc;
 }

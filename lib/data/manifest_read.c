@@ -339,7 +339,7 @@ static int read_inputs(const struct reader *r, const struct vs_yaml *root,
 static int read_shard(const struct reader *r, const struct vs_yaml *map,
 		      uint32_t number, struct vs_manifest_shard *s)
 {
-	static const char *const keys[] = { "number", "file", "fingerprint",
+	static const char *const keys[] = { "number", "file",	"fingerprint",
 					    "rows",   "weight", NULL };
 	const struct range only = { number, number };
 	uint64_t said;
@@ -386,8 +386,10 @@ static int read_shards(const struct reader *r, const struct vs_yaml *root,
 		points += (uint64_t)m->vnodes * s->weight;
 	}
 	if (rc == 0 && points > VS_RING_POINTS_MAX)
-		rc = refuse(r, list, "%llu points on the ring; expected at "
-			    "most %llu", (unsigned long long)points,
+		rc = refuse(r, list,
+			    "%llu points on the ring; expected at "
+			    "most %llu",
+			    (unsigned long long)points,
 			    (unsigned long long)VS_RING_POINTS_MAX);
 	return rc != 0 ? rc : check_sum(r, list, sum, m->n_rows);
 }
@@ -413,11 +415,11 @@ static int check_id(const struct reader *r, const struct vs_yaml *root,
 static int read_root(const struct reader *r, const struct vs_yaml *root,
 		     struct vs_manifest *m)
 {
-	static const char *const keys[] = { "vs-collection", "id", "generation",
-					    "metric", "dtype", "dim", "index",
-					    "model", "rows", "input",
-					    "sharding", "shards", "hash",
-					    NULL };
+	static const char *const keys[] = {
+		"vs-collection", "id",	   "generation", "metric", "dtype",
+		"dim",		 "index",  "model",	 "rows",   "input",
+		"sharding",	 "shards", "hash",	 NULL
+	};
 	uint64_t version = 0;
 	int rc = vs_yaml_u64(r->doc, root, "vs-collection", &version, r->err);
 

@@ -14,7 +14,7 @@
 #include "vs/par.h"
 
 #define COUNT_BLOCK ((uint64_t)1 << 20) /* ids that a thread counts at once */
-#define BATCH 64                         /* ids hashed before they are looked up */
+#define BATCH 64 /* ids hashed before they are looked up */
 #define BUCKET_BITS_MAX 22
 #define HAS_POINTS 0x80000000u
 
@@ -45,8 +45,8 @@ static void fill_buckets(struct vs_ring *r, size_t n_buckets)
 		first = i;
 		while (i < r->n_points && r->position[i] >> r->shift == b)
 			i++;
-		r->bucket[b] = first == i ? r->shard[i] :
-					    HAS_POINTS | (uint32_t)first;
+		r->bucket[b] =
+			first == i ? r->shard[i] : HAS_POINTS | (uint32_t)first;
 	}
 }
 

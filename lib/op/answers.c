@@ -80,9 +80,8 @@ static int64_t id_at(const uint8_t *p, enum vs_dtype t)
 	case VS_I32:
 		return (int32_t)vs_get_le32(p);
 	case VS_U32:
-		return vs_get_le32(p) == UINT32_MAX ?
-			       -1 :
-			       (int64_t)vs_get_le32(p);
+		return vs_get_le32(p) == UINT32_MAX ? -1 :
+						      (int64_t)vs_get_le32(p);
 	default:
 		return (int64_t)vs_get_le64(p);
 	}

@@ -89,9 +89,8 @@ void vs_interval(const struct vs_interval_counts *c, double confidence,
 	double n = (double)c->n, most = (double)c->most;
 	double mean = (double)c->sum / (n * most), half;
 	/* n^2 times the variance, exactly: equal counts must give zero. */
-	unsigned __int128 spread =
-		(unsigned __int128)c->n * c->sum_squares -
-		(unsigned __int128)c->sum * c->sum;
+	unsigned __int128 spread = (unsigned __int128)c->n * c->sum_squares -
+				   (unsigned __int128)c->sum * c->sum;
 
 	if (spread == 0) {
 		wilson(mean, n, vs_student(confidence, 0), low, high);

@@ -196,8 +196,8 @@ static int alloc_scratch(struct merge *m, size_t *hits_per_query,
 	size_t i, n = 0;
 	int rc = 0;
 
-	m->start = vs_alloc(m->ctx, m->parts.n, sizeof(*m->start), "parts",
-			    err);
+	m->start =
+		vs_alloc(m->ctx, m->parts.n, sizeof(*m->start), "parts", err);
 	if (m->start == NULL)
 		return VS_ENOMEM;
 	for (i = 0; i < m->parts.n; i++) {
@@ -244,8 +244,8 @@ static int alloc_block(struct merge *m, struct vs_err *err)
 		return VS_ENOMEM;
 	if (m->old == NULL)
 		return 0;
-	m->before = vs_alloc(m->ctx, m->most, k * sizeof(*m->before), "hits",
-			     err);
+	m->before =
+		vs_alloc(m->ctx, m->most, k * sizeof(*m->before), "hits", err);
 	return m->before == NULL ? VS_ENOMEM : 0;
 }
 
@@ -262,8 +262,7 @@ static int merge_all(struct merge *m, struct vs_err *err)
 				       m->first, n);
 		m->n = (size_t)vs_min_u64(m->most, n - m->first);
 		rc = merge_block(m, err);
-		vs_ctx_progress(m->ctx, "merge", m->first + m->n, n,
-				"queries");
+		vs_ctx_progress(m->ctx, "merge", m->first + m->n, n, "queries");
 	}
 	return rc;
 }
@@ -296,8 +295,7 @@ static int already_done(struct merge *m, enum vs_hits_format format,
 	return vs_cont_done(m->ctx, m->args->out, &head, err);
 }
 
-static int make(struct merge *m, enum vs_hits_format format,
-		struct vs_err *err)
+static int make(struct merge *m, enum vs_hits_format format, struct vs_err *err)
 {
 	struct vs_sink *sink;
 	int rc = vs_sink_create(m->ctx, m->args->out, format, &m->parts.info,

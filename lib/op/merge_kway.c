@@ -89,8 +89,7 @@ static bool find_clash(struct vs_kway *w, const struct vs_kway_list *lists,
 			if (h->id == VS_ID_NONE)
 				break;
 			place = vs_id_map_get(&w->ids, h->id);
-			if (place == VS_ID_MAP_NONE ||
-			    out[place].key == h->key)
+			if (place == VS_ID_MAP_NONE || out[place].key == h->key)
 				continue;
 			clash->id = h->id;
 			clash->a = find_list(lists, n, &out[place]);
@@ -116,8 +115,7 @@ bool vs_kway_merge(struct vs_kway *w, const struct vs_kway_list *lists,
 
 		if (n_out == 0 || vs_hit_less(&out[n_out - 1], h))
 			out[n_out++] = *h;
-		if (++heap[0].at == heap[0].end ||
-		    heap[0].at->id == VS_ID_NONE)
+		if (++heap[0].at == heap[0].end || heap[0].at->id == VS_ID_NONE)
 			heap[0] = heap[--n_heap];
 		if (n_heap > 0)
 			sift_down(heap, n_heap, 0);

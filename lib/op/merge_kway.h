@@ -14,7 +14,7 @@ struct vs_kway_list {
 /* Scratch of one thread. */
 struct vs_kway {
 	struct vs_kway_cursor *heap; /* [n_lists] */
-	struct vs_id_map ids;        /* of the answer */
+	struct vs_id_map ids;	     /* of the answer */
 };
 
 /* One id with two keys: its row was not the same in two parts. */

@@ -262,8 +262,8 @@ static int cover(struct vs_ctx *ctx, struct vs_merge_parts *p,
 	struct vs_hits_source *sources;
 	const struct vs_hits_source *from;
 
-	p->missing = vs_alloc(ctx, n, sizeof(*p->missing), "missing shards",
-			      err);
+	p->missing =
+		vs_alloc(ctx, n, sizeof(*p->missing), "missing shards", err);
 	if (p->missing == NULL)
 		return VS_ENOMEM;
 	sources = vs_alloc(ctx, n, sizeof(*sources), "sources", err);
@@ -355,13 +355,13 @@ static int check_missing(struct vs_ctx *ctx, const struct vs_merge_parts *p,
 		rc = parse_allowed(list, p->info.n_shards, allowed, err);
 	for (i = 0; rc == 0 && i < p->n_missing; i++)
 		if (!allowed[p->missing[i]])
-			rc = vs_fail(err, VS_ENOINPUT,
-				     "%u of %u shards are missing: %s; query "
-				     "them, or go on without with "
-				     "--allow-missing",
-				     p->n_missing, p->info.n_shards,
-				     vs_merge_list(p->missing, p->n_missing,
-						   text));
+			rc = vs_fail(
+				err, VS_ENOINPUT,
+				"%u of %u shards are missing: %s; query "
+				"them, or go on without with "
+				"--allow-missing",
+				p->n_missing, p->info.n_shards,
+				vs_merge_list(p->missing, p->n_missing, text));
 	vs_free(ctx, allowed);
 	return rc;
 }
@@ -399,8 +399,8 @@ int vs_merge_parts_open(struct vs_ctx *ctx, const struct vs_merge_args *args,
 	if (args->n_parts == 0)
 		return vs_fail(err, VS_EUSAGE,
 			       "no part is given; expected .vsh files");
-	out->part = vs_zalloc(ctx, args->n_parts, sizeof(*out->part), "parts",
-			      err);
+	out->part =
+		vs_zalloc(ctx, args->n_parts, sizeof(*out->part), "parts", err);
 	if (out->part == NULL)
 		return VS_ENOMEM;
 	out->n = args->n_parts;
@@ -453,12 +453,12 @@ const char *vs_merge_list(const uint32_t *numbers, uint32_t n,
 
 	out[0] = '\0';
 	for (i = 0; i < shown; i++)
-		used += (size_t)snprintf(
-			out + used, VS_MERGE_LIST_MAX - used, "%s%u",
-			i == 0		? "" :
-			i + 1 == n	? " and " :
-					  ", ",
-			numbers[i]);
+		used += (size_t)snprintf(out + used, VS_MERGE_LIST_MAX - used,
+					 "%s%u",
+					 i == 0	    ? "" :
+					 i + 1 == n ? " and " :
+						      ", ",
+					 numbers[i]);
 	if (shown < n)
 		snprintf(out + used, VS_MERGE_LIST_MAX - used, " and %u more",
 			 n - shown);

@@ -40,7 +40,7 @@ struct recall {
 
 	/* one block of queries */
 	uint64_t *hit_ids, *truth_ids;
-	int64_t *keys;	/* of the truth in a .vsh, or */
+	int64_t *keys; /* of the truth in a .vsh, or */
 	float *values; /* from distances */
 	size_t most;
 
@@ -50,7 +50,7 @@ struct recall {
 	/* sums over queries */
 	struct vs_interval_counts found;
 	uint64_t n_found_ties;
-	uint64_t n_first[3];   /* of 1-recall */
+	uint64_t n_first[3];	/* of 1-recall */
 	uint64_t n_truth_short; /* truth with pads among the first k */
 };
 
@@ -110,7 +110,8 @@ static int want(struct recall *r, uint64_t query, uint64_t id, uint32_t rank,
 	if (vs_id_map_put(&r->want, id, rank) == VS_ID_MAP_NONE)
 		return 0;
 	return vs_fail(err, VS_EDATA,
-		       "%s: query %" PRIu64 " has id %" PRIu64 " twice; no true "
+		       "%s: query %" PRIu64 " has id %" PRIu64
+		       " twice; no true "
 		       "neighbour can be; make the truth again",
 		       r->truth.path, query, id);
 }
@@ -144,8 +145,8 @@ static int collect(struct recall *r, uint64_t query, size_t at,
 }
 
 /* 1-recall: the place of the nearest in a result of n. */
-static void count_first(struct recall *r, uint64_t nearest,
-			const uint64_t *ids, uint32_t n)
+static void count_first(struct recall *r, uint64_t nearest, const uint64_t *ids,
+			uint32_t n)
 {
 	uint32_t i, a;
 
@@ -404,10 +405,11 @@ int vs_op_recall(struct vs_ctx *ctx, const struct vs_recall_args *args,
 
 	memset(report, 0, sizeof(*report));
 	if (!(args->confidence > 0 && args->confidence < 1))
-		return vs_fail(err, VS_EUSAGE,
-			       "confidence is %g; expected more than 0 and less "
-			       "than 1",
-			       args->confidence);
+		return vs_fail(
+			err, VS_EUSAGE,
+			"confidence is %g; expected more than 0 and less "
+			"than 1",
+			args->confidence);
 	rc = open_all(&r, err);
 	if (rc == 0) {
 		report->n_queries = r.hits.n_queries;

@@ -151,9 +151,9 @@ static int count_rows(struct create *c, struct vs_err *err)
 		return rc;
 	counts = vs_alloc(c->ctx, m->n_shards, sizeof(*counts), "row counts",
 			  err);
-	rc = counts == NULL ? VS_ENOMEM :
-			      vs_ring_count(c->ctx, ring, m->n_rows, counts,
-					    err);
+	rc = counts == NULL ?
+		     VS_ENOMEM :
+		     vs_ring_count(c->ctx, ring, m->n_rows, counts, err);
 	for (i = 0; rc == 0 && i < m->n_shards; i++)
 		m->shards[i].n_rows = counts[i];
 	vs_free(c->ctx, counts);

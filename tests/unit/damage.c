@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vs/hash.h"
+#include "contfix.h"
 #include "vs/num.h"
 
 static void write_at(const struct damage *d, const void *p, size_t n, size_t at)
@@ -176,25 +176,23 @@ void damage_swap(struct damage *d, size_t a, size_t b, size_t n)
 	write_at(d, d->good + b, n, b);
 }
 
-/* vs-format(5): header 256 bytes, table entries of 96. */
-#define TABLE 256u
-#define ENTRY 96u
-#define SECTIONS_MAX 64u
-
 void damage_swap_sections(struct damage *d)
 {
 	uint32_t i, j, n = vs_get_le32(d->good + 96);
 
-	assert_true(n <= SECTIONS_MAX);
+	assert_true(n <= CONTFIX_SECTIONS_MAX);
 	for (i = 0; i < n; i++) {
 		for (j = 0; j < i; j++) {
-			const uint8_t *a = d->good + TABLE + i * ENTRY;
-			const uint8_t *b = d->good + TABLE + j * ENTRY;
+			const uint8_t *a =
+				d->good + CONTFIX_TABLE + i * CONTFIX_ENTRY;
+			const uint8_t *b =
+				d->good + CONTFIX_TABLE + j * CONTFIX_ENTRY;
 			uint64_t len = vs_min_u64(vs_get_le64(a + 16),
 						  vs_get_le64(b + 16));
 
-			damage_swap(d, TABLE + i * ENTRY, TABLE + j * ENTRY,
-				    ENTRY);
+			damage_swap(d, CONTFIX_TABLE + i * CONTFIX_ENTRY,
+				    CONTFIX_TABLE + j * CONTFIX_ENTRY,
+				    CONTFIX_ENTRY);
 			if (len != 0)
 				damage_swap(d, (size_t)vs_get_le64(a + 8),
 					    (size_t)vs_get_le64(b + 8),
@@ -230,61 +228,7 @@ void damage_finish(struct damage *d)
 			 d->first_different);
 }
 
-/* Block checksums of one section into the control part p[0..n). */
-static void repair_blocks(const uint8_t *section, const uint8_t *entry,
-			  uint8_t *p, uint64_t n_blocks)
-{
-	uint64_t stored = vs_get_le64(entry + 16), b, at = 0, end;
-
-	for (b = 0; b < n_blocks; b++) {
-		if (vs_get_le32(entry + 4) == 0) {
-			at = b * 262144;
-			end = vs_min_u64(at + 262144, stored);
-		} else {
-			end = vs_get_le64(p + 16 * b);
-		}
-		if (at > end || end > stored)
-			return;
-		vs_put_le64(vs_get_le32(entry + 4) == 0 ? p + 8 * b
-							: p + 16 * b + 8,
-			    vs_hash64(section + at, (size_t)(end - at)));
-		at = end;
-	}
-}
-
-static void repair_entry(uint8_t *data, size_t n, uint8_t *entry)
-{
-	uint64_t offset = vs_get_le64(entry + 8);
-	uint64_t stored = vs_get_le64(entry + 16);
-	uint64_t n_blocks = vs_get_le64(entry + 48);
-	uint64_t control = vs_get_le64(data + 120);
-	uint64_t len;
-
-	if (n_blocks > n || offset > n || stored > n - offset || control > n ||
-	    vs_get_le64(entry + 56) > n - control)
-		return;
-	control += vs_get_le64(entry + 56);
-	len = n_blocks * (vs_get_le32(entry + 4) == 1 ? 16 : 8);
-	if (len > n - control)
-		return;
-	repair_blocks(data + offset, entry, data + control, n_blocks);
-	vs_put_le64(entry + 64, vs_hash64(data + control, (size_t)len));
-}
-
 void damage_repair_container(uint8_t *data, size_t n)
 {
-	uint32_t i, n_sections;
-	uint64_t hash;
-
-	if (n < 8192)
-		return;
-	n_sections = vs_get_le32(data + 96);
-	if (n_sections > SECTIONS_MAX)
-		n_sections = SECTIONS_MAX;
-	for (i = 0; i < n_sections; i++)
-		repair_entry(data, n, data + TABLE + i * ENTRY);
-	vs_put_le64(data + 248, 0);
-	hash = vs_hash64(data, TABLE + n_sections * ENTRY);
-	vs_put_le64(data + 248, hash);
-	vs_put_le64(data + n - 8, hash);
+	contfix(data, n);
 }

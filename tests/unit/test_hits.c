@@ -579,15 +579,87 @@ static void test_values_read_back(void **state)
 	}
 }
 
+/* More text than is written at once. */
+static void test_much_text(void **state)
+{
+	const char *path = tmpdir_file(&dir, "much.tsv");
+	const uint32_t n = 3000, k = 10;
+	char *want = malloc(1 << 20), *got = malloc(1 << 20);
+	struct vs_err err = {0};
+	struct vs_hits_info info;
+	struct vs_hit hits[10];
+	struct vs_sink *s;
+	struct vs_ctx ctx;
+	size_t at = 0;
+	uint32_t q, i;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	assert_true(want != NULL && got != NULL);
+	samples_info(&info, n, k, VS_L2, VS_U8);
+	CHECK(vs_sink_create(&ctx, path, VS_HITS_TSV, &info, &task, &s, &err));
+	for (q = 0; q < n; q++) {
+		samples_query(VS_L2, VS_U8, q, k, hits);
+		CHECK(vs_sink_append(&ctx, s, hits, 1, &err));
+		for (i = 0; i < k && hits[i].id != VS_ID_NONE; i++)
+			at += (size_t)sprintf(want + at, "%u\t%u\t%llu\t%lld\n",
+					      q, i + 1,
+					      (unsigned long long)hits[i].id,
+					      (long long)hits[i].key);
+	}
+	CHECK(vs_sink_finish(&ctx, s, VS_PUBLISH_NEW, &err));
+	assert_int_equal(tmpdir_get(path, got, 1 << 20), at);
+	assert_memory_equal(want, got, at);
+	free(want);
+	free(got);
+}
+
+static void test_failing_copies(void **state)
+{
+	struct faults f = {.sys = 12, .at = 1};
+	struct vs_hits_info info, copy;
+	struct vs_err err = {0};
+	struct vs_ctx ctx;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	samples_info(&info, 1, 1, VS_L2, VS_U8);
+	for (;; f.at++) {
+		faults_set(&ctx, &f);
+		if (vs_hits_info_copy(&ctx, &copy, &info, &err) == 0)
+			break;
+		assert_true(atomic_load(&ctx.mem_now) == 0);
+		assert_null(copy.index);
+	}
+	assert_int_equal(f.at, 4);
+	vs_hits_info_free(&ctx, &copy);
+}
+
+/* Makes a locale with a decimal comma, since few machines have one. */
+static bool use_comma(void)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1",
+		 dir.path);
+	return system(command) == 0 && setenv("LOCPATH", dir.path, 1) == 0 &&
+	       setlocale(LC_NUMERIC, "de_DE.UTF-8") != NULL;
+}
+
 static void test_text_in_any_locale(void **state)
 {
 	struct vs_hits_info info;
 	struct vs_hit h[6];
+	char text[8];
 
 	(void)state;
-	if (setlocale(LC_NUMERIC, "de_DE.UTF-8") == NULL &&
-	    setlocale(LC_NUMERIC, "fr_FR.UTF-8") == NULL)
+	if (!use_comma()) {
+		print_message("# no locale with a decimal comma here\n");
 		skip();
+	}
+	snprintf(text, sizeof(text), "%.1f", 0.5);
+	assert_string_equal(text, "0,5");
 	samples_info(&info, 2, 3, VS_COSINE, VS_U8);
 	make_float_hits(h, true);
 	HOLDS("b.tsv", &info, h,
@@ -802,6 +874,8 @@ int main(void)
 		TEST(test_format_names),
 		TEST(test_text_sinks),
 		TEST(test_values_read_back),
+		TEST(test_much_text),
+		TEST(test_failing_copies),
 		TEST(test_text_in_any_locale),
 		TEST(test_binary_sinks),
 		TEST(test_ivecs_refuses_wide_ids),

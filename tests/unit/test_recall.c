@@ -119,8 +119,8 @@ static const char *put_vsh(const char *name, size_t n, uint32_t k,
 	return path;
 }
 
-static int recall(const struct vs_recall_args *args,
-		  struct vs_recall_report *r, struct vs_err *err)
+static int recall(const struct vs_recall_args *args, struct vs_recall_report *r,
+		  struct vs_err *err)
 {
 	struct vs_recall_args a = *args;
 	struct vs_ctx ctx;
@@ -179,8 +179,8 @@ static void test_k_recall_at_k(void **state)
 
 static void test_one_recall_at_r(void **state)
 {
-	int32_t hits[4][12], truth[4][1] = { { 100 }, { 100 }, { 100 },
-					      { 100 } };
+	int32_t hits[4][12],
+		truth[4][1] = { { 100 }, { 100 }, { 100 }, { 100 } };
 	struct vs_recall_args a = { .k = 1 };
 	struct vs_recall_report r;
 	struct vs_err err;
@@ -219,11 +219,9 @@ static void test_duplicates_and_pads(void **state)
 		{ -1, 9, -1, 9 },  /* 1 of 3, 1 copy, short */
 		{ 1, 2, 3, 7 },	   /* 0 of 3 */
 	};
-	static const int32_t truth[5][3] = { { 7, 8, 9 },
-					     { 7, 8, 9 },
-					     { 7, 8, 9 },
-					     { 7, 8, 9 },
-					     { 7, 8, 9 } };
+	static const int32_t truth[5][3] = {
+		{ 7, 8, 9 }, { 7, 8, 9 }, { 7, 8, 9 }, { 7, 8, 9 }, { 7, 8, 9 }
+	};
 	static const int32_t padded[5][3] = { { 7, -1, -1 },
 					      { 7, 8, 9 },
 					      { -1, -1, -1 },
@@ -311,7 +309,7 @@ static void test_how_near_a_tie_must_be(void **state)
 	} cases[] = {
 		{ 1.3f, ulps(1.3f, 4), true },
 		{ 1.3f, ulps(1.3f, 5), false },
-		{ ulps(0.7f, 3), 0.7f, true },	 /* similarities descend */
+		{ ulps(0.7f, 3), 0.7f, true }, /* similarities descend */
 		{ ulps(-0.7f, 4), -0.7f, true },
 		{ ulps(0.7f, 5), 0.7f, false },
 		{ 0.0f, -0.0f, true },
@@ -344,12 +342,10 @@ static void test_how_near_a_tie_must_be(void **state)
 
 static void test_vsh_brings_its_distances(void **state)
 {
-	static const struct vs_hit exact[] = {
-		{ 1, 3000000 }, { 2, 3000000 }, { 3, 3000001 }
-	};
-	struct vs_hit floats[3] = {
-		{ 1, 0 }, { 2, 0 }, { 3, 0 }
-	};
+	static const struct vs_hit exact[] = { { 1, 3000000 },
+					       { 2, 3000000 },
+					       { 3, 3000001 } };
+	struct vs_hit floats[3] = { { 1, 0 }, { 2, 0 }, { 3, 0 } };
 	static const struct vs_hit second[] = { { 2, 3000000 } };
 	static const struct vs_hit third[] = { { 3, 3000001 } };
 	static const struct vsh u8 = { VS_L2, VS_U8, 1, false };
@@ -398,13 +394,13 @@ static void test_student_and_wilson(void **state)
 		uint64_t df;
 		double t;
 	} cases[] = {
-		{ 0.95, 1, 12.706205 },	 { 0.95, 2, 4.302653 },
-		{ 0.95, 3, 3.182446 },	 { 0.95, 5, 2.570582 },
-		{ 0.95, 10, 2.228139 },	 { 0.95, 30, 2.042272 },
-		{ 0.95, 100, 1.983972 }, { 0.95, 120, 1.979930 },
+		{ 0.95, 1, 12.706205 },	  { 0.95, 2, 4.302653 },
+		{ 0.95, 3, 3.182446 },	  { 0.95, 5, 2.570582 },
+		{ 0.95, 10, 2.228139 },	  { 0.95, 30, 2.042272 },
+		{ 0.95, 100, 1.983972 },  { 0.95, 120, 1.979930 },
 		{ 0.95, 1000, 1.962339 }, { 0.95, 0, 1.959964 },
-		{ 0.90, 1, 6.313752 },	 { 0.99, 4, 4.604095 },
-		{ 0.99, 7, 3.499483 },	 { 0.99, 0, 2.575829 },
+		{ 0.90, 1, 6.313752 },	  { 0.99, 4, 4.604095 },
+		{ 0.99, 7, 3.499483 },	  { 0.99, 0, 2.575829 },
 		{ 0.50, 1, 1.000000 },
 	};
 	struct vs_interval_counts c = { .n = 4, .most = 10 };
@@ -417,8 +413,7 @@ static void test_student_and_wilson(void **state)
 			   cases[i].t) < 2e-6))
 			fail_msg("t(%g, %d) is %.9g", cases[i].probability,
 				 (int)cases[i].df,
-				 vs_student(cases[i].probability,
-					    cases[i].df));
+				 vs_student(cases[i].probability, cases[i].df));
 
 	/* 10, 9, 8, 10 of 10: s = 0.0957427, half = 3.182446 s / 2. */
 	c.sum = 37;
@@ -433,28 +428,32 @@ static void test_student_and_wilson(void **state)
 	near(high, 0.425 + 0.1523480);
 
 	/* All perfect is no proof of perfection: n / (n + z^2). */
-	c = (struct vs_interval_counts){ .n = 100, .sum = 1000,
-					 .sum_squares = 10000, .most = 10 };
+	c = (struct vs_interval_counts){
+		.n = 100, .sum = 1000, .sum_squares = 10000, .most = 10
+	};
 	vs_interval(&c, 0.95, &low, &high);
 	near(low, 100 / (100 + 3.8414588));
 	near(high, 1);
-	c = (struct vs_interval_counts){ .n = 1, .sum = 5, .sum_squares = 25,
-					 .most = 10 };
+	c = (struct vs_interval_counts){
+		.n = 1, .sum = 5, .sum_squares = 25, .most = 10
+	};
 	vs_interval(&c, 0.95, &low, &high);
 	assert_true(low > 0.05 && low < 0.1 && high > 0.9 && high < 0.95);
 }
 
 static void test_the_interval_is_that_of_the_queries(void **state)
 {
-	static const int32_t hits[4][2] = { { 1, 2 }, { 1, 9 }, { 1, 2 },
-					    { 8, 9 } };
-	static const int32_t truth[4][2] = { { 1, 2 }, { 1, 2 }, { 1, 2 },
-					     { 1, 2 } };
+	static const int32_t hits[4][2] = {
+		{ 1, 2 }, { 1, 9 }, { 1, 2 }, { 8, 9 }
+	};
+	static const int32_t truth[4][2] = {
+		{ 1, 2 }, { 1, 2 }, { 1, 2 }, { 1, 2 }
+	};
 	struct vs_recall_args a = { .k = 2 };
 	struct vs_recall_report r;
 	struct vs_err err;
-	double s = sqrt((0.375 * 0.375 * 2 + 0.125 * 0.125 + 0.625 * 0.625) /
-			3);
+	double s =
+		sqrt((0.375 * 0.375 * 2 + 0.125 * 0.125 + 0.625 * 0.625) / 3);
 
 	(void)state;
 	a.hits = put_rows("h.ivecs", 4, 2, hits);
@@ -477,8 +476,8 @@ static void test_refusals(void **state)
 	static const int32_t negative[6] = { 1, 2, 3, 4, -2, 6 };
 	static const float reals[6] = { 1, 2, 3, 4, 5, 6 };
 	static const struct vs_hit hits[2] = { { 1, 5 }, { 2, 6 } };
-	struct vsh what = { VS_L2, VS_U8, 1, false };
-	char h[512], t[512], f[512], v[512], other[512];
+	static const struct vsh what = { VS_L2, VS_U8, 1, false };
+	char h[512], t[512], f[512], v[512];
 	struct vs_recall_report r;
 	struct vs_err err;
 	struct vs_recall_args a = { .k = 3, .hits = h, .truth = t };
@@ -503,7 +502,6 @@ static void test_refusals(void **state)
 	assert_non_null(strstr(err.msg, "has 3"));
 	put_rows("t.ivecs", 2, 2, ids);
 	assert_int_equal(recall(&a, &r, &err), VS_EUSAGE);
-	assert_non_null(strstr(err.msg, "t.ivecs"));
 	put_rows("t.ivecs", 2, 3, twice);
 	assert_int_equal(recall(&a, &r, &err), VS_EDATA);
 	assert_non_null(strstr(err.msg, "query 1 has id 5 twice"));
@@ -528,11 +526,22 @@ static void test_refusals(void **state)
 	assert_int_equal(recall(&a, &r, &err), VS_EUSAGE);
 	assert_non_null(strstr(err.msg, "--truth-distances"));
 
-	/* Two .vsh know whether they belong together. */
-	a.truth_distances = NULL;
-	a.hits = other;
-	snprintf(other, sizeof(other), "%s",
-		 put_vsh("o.vsh", 2, 1, hits, &what));
+	a.truth = "/nonexistent.ivecs";
+	assert_int_equal(recall(&a, &r, &err), VS_ENOINPUT);
+}
+
+/* Two .vsh know whether they belong together. */
+static void test_vsh_of_other_questions_are_refused(void **state)
+{
+	static const struct vs_hit hits[2] = { { 1, 5 }, { 2, 6 } };
+	struct vsh what = { VS_L2, VS_U8, 1, false };
+	struct vs_recall_report r;
+	struct vs_err err;
+	struct vs_recall_args a = { .k = 1 };
+
+	(void)state;
+	a.truth = put_vsh("v.vsh", 2, 1, hits, &what);
+	a.hits = put_vsh("o.vsh", 2, 1, hits, &what);
 	CHECK(recall(&a, &r, &err));
 	near(r.recall, 1);
 	what.incomplete = true;
@@ -554,8 +563,6 @@ static void test_refusals(void **state)
 	put_vsh("v.vsh", 0, 1, hits, &what);
 	assert_int_equal(recall(&a, &r, &err), VS_EDATA);
 	assert_non_null(strstr(err.msg, "holds no queries"));
-	a.hits = "/nonexistent.ivecs";
-	assert_int_equal(recall(&a, &r, &err), VS_ENOINPUT);
 }
 
 /* Random results against the definition, in blocks of any size. */
@@ -582,8 +589,8 @@ static void test_many_queries_in_small_memory(void **state)
 		/* Distinct ids of which about half are true. */
 		for (i = 0; i < H; i++)
 			hits[q][i] = i * 5 + (int)vs_rng_below(&g, 5);
-		for (edge = K; edge < T && distances[q][edge] ==
-						   distances[q][K - 1];)
+		for (edge = K;
+		     edge < T && distances[q][edge] == distances[q][K - 1];)
 			edge++;
 		for (i = 0; i < K; i++)
 			for (j = 0; j < edge; j++)
@@ -658,6 +665,7 @@ int main(void)
 		TEST(test_student_and_wilson),
 		TEST(test_the_interval_is_that_of_the_queries),
 		TEST(test_refusals),
+		TEST(test_vsh_of_other_questions_are_refused),
 		TEST(test_many_queries_in_small_memory),
 		TEST(test_every_failed_call_is_clean),
 	};

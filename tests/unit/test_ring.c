@@ -1,6 +1,6 @@
-/* test_ring.c - the ring: where ids belong, for ever, and what moves when shards
- * come and go.  Pinned values come from a model of the ring and of XXH64 in
- * another language.
+/* test_ring.c - the ring: where ids belong, for ever, and what moves when
+ * shards come and go.  Pinned values come from a model of the ring and of XXH64
+ * in another language.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,8 +67,7 @@ static void test_placement_is_pinned(void **state)
 	vs_ctx_init(&ctx);
 	assert_true(vs_ring_position(0) == 0x34c96acdcadb1bbbu);
 	assert_true(vs_ring_position(1) == 0x9f29cb17a2a49995u);
-	assert_true(vs_ring_position((uint64_t)1 << 40) ==
-		    0xa13ea4c7924fd453u);
+	assert_true(vs_ring_position((uint64_t)1 << 40) == 0xa13ea4c7924fd453u);
 	assert_true(vs_ring_position(UINT64_MAX) == 0x85d136adb773c6c9u);
 
 	r = make(&ctx, NULL, 8, 128);
@@ -116,7 +115,7 @@ static void test_owner_is_the_first_point_clockwise(void **state)
 	static const struct {
 		const uint32_t *weights;
 		uint32_t n_shards, vnodes;
-	} rings[] = { { NULL, 1, 1 },  { NULL, 2, 1 },	 { NULL, 3, 7 },
+	} rings[] = { { NULL, 1, 1 },  { NULL, 2, 1 },	  { NULL, 3, 7 },
 		      { NULL, 64, 3 }, { weights, 5, 4 }, { NULL, 4, 100 } };
 	struct vs_ctx ctx;
 	struct vs_ring *r;
@@ -148,9 +147,7 @@ static void test_owner_is_the_first_point_clockwise(void **state)
 static void test_edges_of_the_ring(void **state)
 {
 	static const struct vs_ring_point points[] = {
-		{ 500, 2 },
-		{ 100, 1 },
-		{ UINT64_MAX - 10, 3 },
+		{ 500, 2 }, { 100, 1 }, { UINT64_MAX - 10, 3 },
 		{ 500, 0 }, /* equal position: the lower shard owns it */
 		{ 500, 4 },
 	};
@@ -158,15 +155,15 @@ static void test_edges_of_the_ring(void **state)
 		uint64_t position;
 		uint32_t owner;
 	} cases[] = {
-		{ 0, 1 },		/* before the first point */
+		{ 0, 1 }, /* before the first point */
 		{ 99, 1 },
-		{ 100, 1 },		/* on a point: its own */
+		{ 100, 1 }, /* on a point: its own */
 		{ 101, 0 },
 		{ 500, 0 },
 		{ 501, 3 },
 		{ UINT64_MAX / 2, 3 },
 		{ UINT64_MAX - 10, 3 },
-		{ UINT64_MAX - 9, 1 },	/* past the last: the first */
+		{ UINT64_MAX - 9, 1 }, /* past the last: the first */
 		{ UINT64_MAX, 1 },
 	};
 	struct vs_err err = { 0 };
@@ -176,16 +173,16 @@ static void test_edges_of_the_ring(void **state)
 
 	(void)state;
 	vs_ctx_init(&ctx);
-	assert_int_equal(vs_ring_create_points(&ctx, points, N_OF(points), 5,
-					       &r, &err),
-			 0);
+	assert_int_equal(
+		vs_ring_create_points(&ctx, points, N_OF(points), 5, &r, &err),
+		0);
 	for (i = 0; i < N_OF(cases); i++)
 		assert_int_equal(vs_ring_owner_at(r, cases[i].position),
 				 cases[i].owner);
 	vs_ring_destroy(&ctx, r);
-	assert_int_equal(vs_ring_create_points(&ctx, points, N_OF(points), 4,
-					       &r, &err),
-			 VS_EUSAGE);
+	assert_int_equal(
+		vs_ring_create_points(&ctx, points, N_OF(points), 4, &r, &err),
+		VS_EUSAGE);
 	assert_int_equal(vs_ring_create_points(&ctx, points, 0, 4, &r, &err),
 			 VS_EUSAGE);
 }
@@ -275,7 +272,7 @@ static double moved(const struct vs_ring *from, const struct vs_ring *into,
 	return (double)n / (double)ids;
 }
 
-static void test_a_new_shard_takes_its_share_and_nothing_else_moves(void **st)
+static void test_a_new_shard_takes_its_share_only(void **st)
 {
 	struct vs_ctx ctx;
 	struct vs_ring *a, *b;
@@ -440,8 +437,7 @@ int main(void)
 		cmocka_unit_test(test_edges_of_the_ring),
 		cmocka_unit_test(test_every_virtual_node_is_used),
 		cmocka_unit_test(test_balance),
-		cmocka_unit_test(
-			test_a_new_shard_takes_its_share_and_nothing_else_moves),
+		cmocka_unit_test(test_a_new_shard_takes_its_share_only),
 		cmocka_unit_test(test_more_weight_only_attracts),
 		cmocka_unit_test(test_pick_gives_the_owned_rows_of_a_block),
 		cmocka_unit_test(test_count_is_the_same_with_any_threads),

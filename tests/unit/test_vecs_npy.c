@@ -154,6 +154,9 @@ static void test_headers_refused(void **state)
 	refuse("{", "is no dictionary");
 	refuse("{}", "lacks one of the keys");
 	refuse("{'descr': '<f4', 'fortran_order': False}", "lacks one of");
+	refuse("{'descr': '<f4', 'shape': (2, 3)}", "lacks one of");
+	refuse("{'fortran_order': False, 'shape': (2, 3)}", "lacks one of");
+	refuse("{'shape': (2, 3)}", "lacks one of");
 	refuse("{'descr': '<f4', 'descr': '<f4', " ORDER,
 	       "has the key descr again");
 	refuse("{'descr': '<f4', 'x': 1, " ORDER, "has the key x; expected");
@@ -172,6 +175,31 @@ static void test_headers_refused(void **state)
 	refuse("{'descr': '\\x3cf4', " ORDER, "has a descr that is no text");
 	refuse("{'descr': \"<f4', " ORDER, "has a descr that is no text");
 	refuse("{'descr' '<f4', " ORDER, "is no dictionary");
+}
+
+/* The product of the extents is 2^64 or more; nothing follows the header. */
+static void test_extents_that_overflow(void **state)
+{
+	static const char *const texts[] = {
+		F4 "(4611686018427387904, 1), }",
+		F4 "(4611686018427387905, 4), }",
+		F4 "(1152921504606846976, 4), }",
+		F4 "(70368744177664, 65536), }",
+		F4 "(18446744073709551615, 65536), }",
+	};
+	const char *path = tmpdir_file(&dir, "x.npy");
+	struct vs_vecs *v;
+	struct image im;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		image_npy_text(&im, 1, texts[i], NULL, 0);
+		image_save(&im, path);
+		assert_int_equal(VS_EDATA, vecs_open1(&ctx, path, VS_FMT_AUTO,
+						      &v, &err));
+		assert_non_null(strstr(err.msg, "but 0 bytes follow it"));
+	}
 }
 
 /* Bytes before the text. */
@@ -474,7 +502,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_headers_accepted), T(test_arrays_refused),
-		T(test_headers_refused),  T(test_preamble),
+		T(test_headers_refused),  T(test_extents_that_overflow),
+		T(test_preamble),
 		T(test_f16_is_exact),	  T(test_f64_is_rounded),
 		T(test_numpy_writes),	  T(test_numpy_reads),
 	};

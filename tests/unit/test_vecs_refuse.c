@@ -239,6 +239,28 @@ static void test_ids_are_told_from_floats(void **state)
 	image_free(&im);
 }
 
+/* A size that fits is not enough: the headers of rows must agree. */
+static void test_no_guess_from_the_size_alone(void **state)
+{
+	static const size_t rows_changed[] = { 1, 10 };
+	uint8_t *rows = pattern_make(11 * 24 * 4, 4, 4);
+	struct image im;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		image_rows(&im, 24, 11, 4, rows);
+		im.b[rows_changed[i] * 100]++;
+		refuse_image("x.npy", &im, "does not begin with the magic");
+		image_free(&im);
+		image_rows(&im, 24, 11, 1, rows);
+		im.b[rows_changed[i] * 28]++;
+		refuse_image("x.npy", &im, "does not begin with the magic");
+		image_free(&im);
+	}
+	free(rows);
+}
+
 static void test_broken_rows(void **state)
 {
 	uint8_t *rows = pattern_make(100 * 128 * 4, 4, 4);
@@ -373,6 +395,7 @@ int main(void)
 		T(test_other_kinds_of_files),
 		T(test_formats_mistaken),
 		T(test_ids_are_told_from_floats),
+		T(test_no_guess_from_the_size_alone),
 		T(test_broken_rows),
 		T(test_broken_bin),
 		T(test_magic_of_valid_files),
