@@ -22,6 +22,12 @@ extern const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT];
 #define VS_GROUP_IO(s)                                                        \
 	{ .rows = vs_rows_io, .n = VS_ROWS_IO_COUNT,                          \
 	  .base = offsetof(s, op.io) }
+/* Less --recheck, for what does not compare; --input-format alone, for what is
+ * never replaced either. */
+#define VS_GROUP_OUTPUT(s)                                                    \
+	{ .rows = vs_rows_io, .n = 2, .base = offsetof(s, op.io) }
+#define VS_GROUP_INPUT(s)                                                     \
+	{ .rows = vs_rows_io, .n = 1, .base = offsetof(s, op.io) }
 
 #define VS_ROW_OUT(s, member, meta, text)                                     \
 	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,               \

@@ -182,7 +182,9 @@ static int find_rows(struct vs_shard *s, struct vs_err *err)
 		rc = vs_cont_find(s->cont, VS_SEC_IDS, 8, &s->ids, err);
 	if (rc != 0)
 		return rc;
-	if (s->rows.p == NULL || s->terms.p == NULL || s->ids.p == NULL)
+	/* A shard without rows has nothing to map. */
+	if (panels > 0 && (s->rows.p == NULL || s->terms.p == NULL ||
+			   s->ids.p == NULL))
 		return bad(s, "ROWS, TERM and IDS must be raw sections", err);
 	if (s->rows.count != panels ||
 	    s->terms.count != panels * VS_PANEL_ROWS ||

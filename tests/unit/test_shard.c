@@ -241,6 +241,38 @@ static void test_few_rows(void **state)
 	tmpdir_remove(&dir);
 }
 
+/* A hash ring can leave a shard of a small collection without rows. */
+static void test_no_rows(void **state)
+{
+	static const uint32_t nlists[] = { 0, 5 };
+	struct gendata g, q, none;
+	uint32_t cells[3 * 5], i;
+	struct vs_hit hits[3 * K];
+	struct vs_model m;
+	struct vs_ctx ctx;
+	struct tmpdir dir;
+	size_t x;
+
+	(void)state;
+	tmpdir_make(&dir);
+	start(&ctx, 2);
+	gendata_make(&g, VS_F32, 50, 6, 100, 1);
+	gendata_make(&q, VS_F32, 3, 6, 100, 2);
+	gendata_make(&none, VS_F32, 0, 6, 100, 3);
+	for (i = 0; i < 2; i++) {
+		make_model(&ctx, &g, VS_L2, nlists[i], &m);
+		build(&ctx, tmpdir_file(&dir, "s.vss"), &none, &m);
+		search(&ctx, tmpdir_file(&dir, "s.vss"), &q, 2, hits, cells);
+		for (x = 0; x < 3 * K; x++)
+			assert_true(hits[x].id == VS_ID_NONE);
+		vs_free(&ctx, m.centroids);
+	}
+	gendata_free(&g);
+	gendata_free(&q);
+	gendata_free(&none);
+	tmpdir_remove(&dir);
+}
+
 /* int32 scores would overflow: the canonical kernels take over. */
 static void test_wide_rows(void **state)
 {
@@ -355,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equals_brute_force),
 		cmocka_unit_test(test_few_rows),
+		cmocka_unit_test(test_no_rows),
 		cmocka_unit_test(test_wide_rows),
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_source_that_shrinks),
