@@ -53,6 +53,7 @@ struct vs_vecs_file {
 	uint64_t offset;
 	size_t lead;
 	size_t stride;
+	bool allow_infinite;
 };
 
 struct vs_vecs {

@@ -217,7 +217,7 @@ static int join(struct vs_vecs *v, struct vs_vecs_file *f, struct vs_err *err)
 
 static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
 		      const char *const *paths, size_t n_paths,
-		      enum vs_vecs_format format, struct vs_err *err)
+		      const struct vs_vecs_options *opt, struct vs_err *err)
 {
 	int rc = 0;
 
@@ -228,7 +228,8 @@ static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
 	while (rc == 0 && v->n_files < n_paths) {
 		struct vs_vecs_file *f = &v->file[v->n_files];
 
-		rc = open_file(ctx, f, paths[v->n_files++], format, err);
+		f->allow_infinite = opt->allow_infinite;
+		rc = open_file(ctx, f, paths[v->n_files++], opt->format, err);
 		if (rc == 0)
 			rc = join(v, f, err);
 	}
@@ -255,6 +256,7 @@ int vs_vecs_open(struct vs_ctx *ctx, const char *const *paths, size_t n_paths,
 		 const struct vs_vecs_options *opt, struct vs_vecs **out,
 		 struct vs_err *err)
 {
+	static const struct vs_vecs_options plain = {.format = VS_FMT_AUTO};
 	struct vs_vecs *v;
 	int rc;
 
@@ -263,16 +265,11 @@ int vs_vecs_open(struct vs_ctx *ctx, const char *const *paths, size_t n_paths,
 		return vs_fail(err, VS_EUSAGE,
 			       "no vector file is given; expected at least "
 			       "one");
-	if (opt != NULL && opt->drop_nonfinite)
-		return vs_fail(err, VS_EUSAGE,
-			       "%s: rows that are not finite cannot be dropped "
-			       "while reading; remove them from the file",
-			       paths[0]);
 	v = vs_zalloc(ctx, 1, sizeof(*v), "vector set", err);
 	if (v == NULL)
 		return VS_ENOMEM;
-	rc = open_files(ctx, v, paths, n_paths,
-			opt != NULL ? opt->format : VS_FMT_AUTO, err);
+	rc = open_files(ctx, v, paths, n_paths, opt != NULL ? opt : &plain,
+			err);
 	if (rc != 0) {
 		vs_vecs_close(ctx, v);
 		return rc;

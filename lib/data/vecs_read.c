@@ -19,6 +19,11 @@ static inline uint64_t nonfinite_pair(uint64_t two)
 	return (two & 0x7f8000007f800000u) + 0x0080000000800000u;
 }
 
+static bool allowed(const struct vs_vecs_file *f, float x)
+{
+	return isfinite(x) || (f->allow_infinite && isinf(x));
+}
+
 static bool all_finite(const uint8_t *p, size_t n)
 {
 	const uint64_t signs = 0x8000000080000000u;
@@ -120,19 +125,20 @@ static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
 			uint64_t row, size_t n, const uint8_t *rows,
 			struct vs_err *err)
 {
-	size_t elem = vs_dtype_size(f->stored), r, c;
+	size_t elem = vs_dtype_size(f->stored), at, r, c;
 	float x = 0;
 
 	if (f->dtype != VS_F32 || all_finite(rows, n * f->dim))
 		return 0;
-	for (r = 0; r < n - 1; r++, rows += (size_t)f->dim * 4)
-		if (!all_finite(rows, f->dim))
-			break;
-	for (c = 0; c < f->dim; c++) {
-		memcpy(&x, rows + 4 * c, sizeof(x));
-		if (!isfinite(x))
+	for (at = 0; at < n * f->dim; at++) {
+		memcpy(&x, rows + 4 * at, sizeof(x));
+		if (!allowed(f, x))
 			break;
 	}
+	if (at == n * f->dim)
+		return 0;
+	r = at / f->dim;
+	c = at % f->dim;
 	return vs_fail(err, VS_EDATA,
 		       "%s: row %llu column %zu (both counted from 0) is %s; "
 		       "expected finite values; correct the row or remove it",

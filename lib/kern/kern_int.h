@@ -30,6 +30,12 @@
 		target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vnni")))
 #endif
 
+/* Asks for the cache line `ahead` bytes after p; there need not be one. */
+VS_INLINE void vs_prefetch(const void *p, size_t ahead)
+{
+	__builtin_prefetch((const void *)((uintptr_t)p + ahead), 0, 2);
+}
+
 /* Four packed bytes: panels and packed queries are read as words. */
 typedef int32_t vs_word __attribute__((may_alias));
 

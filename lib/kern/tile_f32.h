@@ -6,6 +6,7 @@
  *
  *   F32_ATTR    target attribute
  *   F32_P       lanes of a vector
+ *   F32_AHEAD   bytes that several queries fetch ahead, or 0
  *   f32t_t      the vector type, with f32t_zero, f32t_load (aligned),
  *               f32t_set1, f32t_madd(a, b, c) = a * b + c, f32t_store
  *   f32t_mask   what f32t_not_below(a, b) gives: lanes where !(a < b);
@@ -19,7 +20,10 @@
 #define T_POINTER(r) const float *x##r = f32_at(job, (r)*F32_P);
 #define T_SUM(k, r) f32t_t a##k##_##r = f32t_zero();
 #define T_SUMS(k) VS_WITH(F32_R, T_SUM, k)
-#define T_LOAD(r) f32t_t v##r = f32t_load(x##r + i);
+#define T_LOAD(r)                                                              \
+	f32t_t v##r = f32t_load(x##r + i);                                     \
+	if (F32_AHEAD > 0 && F32_Q > 1)                                        \
+		vs_prefetch(x##r + i, F32_AHEAD);
 #define T_MADD(k, r) a##k##_##r = f32t_madd(v##r, w##k, a##k##_##r);
 #define T_MADDS(k)                                                             \
 	f32t_t w##k = f32t_set1(q[k]);                                         \

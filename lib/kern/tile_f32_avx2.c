@@ -9,6 +9,7 @@
 #define F32_ISA avx2
 #define F32_ATTR VS_AVX2
 #define F32_P 8
+#define F32_AHEAD 0 /* one panel at a time: the processor sees it coming */
 
 typedef __m256 f32t_t;
 typedef __m256 f32t_mask;

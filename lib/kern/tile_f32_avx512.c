@@ -9,6 +9,9 @@
 #define F32_ISA avx512
 #define F32_ATTR VS_AVX512
 #define F32_P 16
+/* From memory, 128 dimensions on a Zen 4: 12 x 2 does 48 G MAC/s with it and 37
+ * without; from L2 57 in either case. */
+#define F32_AHEAD 16384
 
 typedef __m512 f32t_t;
 typedef __mmask16 f32t_mask;

@@ -9,6 +9,7 @@
 #define F32_ISA generic
 #define F32_ATTR
 #define F32_P 4
+#define F32_AHEAD 0
 
 typedef float f32t_t __attribute__((vector_size(16)));
 typedef int32_t f32t_mask __attribute__((vector_size(16)));

@@ -13,6 +13,7 @@
  *
  *   MADD_ATTR   target attribute
  *   MADD_P      lanes of a vector
+ *   MADD_AHEAD  bytes that several queries fetch ahead, or 0
  *   maddt_t     the vector type, with maddt_load (aligned), maddt_store,
  *               maddt_set1, maddt_even, maddt_odd, maddt_add, maddt_madd
  *
@@ -27,6 +28,8 @@
 #define M_SUMS(k) VS_WITH(MADD_R, M_SUM, k)
 #define M_LOAD(r)                                                              \
 	maddt_t v##r = maddt_load((const int32_t *)(const void *)(x##r + i));  \
+	if (MADD_AHEAD > 0 && MADD_Q > 1)                                      \
+		vs_prefetch(x##r + i, MADD_AHEAD);                             \
 	maddt_t e##r = maddt_even(v##r), o##r = maddt_odd(v##r);
 #define M_MADD(k, r)                                                           \
 	a##k##_##r = maddt_add(                                                \

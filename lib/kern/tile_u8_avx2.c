@@ -9,6 +9,7 @@
 #define MADD_ISA avx2
 #define MADD_ATTR VS_AVX2
 #define MADD_P 8
+#define MADD_AHEAD 0 /* one panel at a time: the processor sees it coming */
 
 typedef __m256i maddt_t;
 

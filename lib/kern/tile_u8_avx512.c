@@ -9,6 +9,7 @@
 #define MADD_ISA avx512
 #define MADD_ATTR VS_AVX512
 #define MADD_P 16
+#define MADD_AHEAD 8192
 
 typedef __m512i maddt_t;
 

@@ -32,7 +32,10 @@ size_t vs_filter_u8_generic(const struct vs_tile_u8 *t, struct vs_pass *pass)
 			sum_panel(t->panels + p * bytes, t->packed + q * 4,
 				  t->w, t->d, acc);
 			for (r = 0; r < VS_PANEL_ROWS; r++) {
-				score = terms[r] - 2 * acc[r];
+				/* Wraps, as the vector instructions do, for the
+				 * terms of padding and of damaged files. */
+				score = (int32_t)((uint32_t)terms[r] -
+						  2u * (uint32_t)acc[r]);
 				if (score > t->limit[q])
 					continue;
 				pass[n].q = (uint16_t)q;

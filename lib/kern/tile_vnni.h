@@ -18,7 +18,10 @@
 	__m512i a##k##_##p =                                                   \
 		_mm512_add_epi32(n##p, _mm512_set1_epi32(job->half[k]));
 #define V_SUMS(k) VS_WITH(VNNI_P, V_SUM, k)
-#define V_LOAD(p) __m512i v##p = _mm512_load_si512(x##p + j);
+#define V_LOAD(p)                                                              \
+	__m512i v##p = _mm512_load_si512(x##p + j);                            \
+	if (VNNI_Q > 1)                                                        \
+		vs_prefetch(x##p + j, VNNI_AHEAD);
 #define V_DOT(k, p) VNNI_DOT(a##k##_##p, v##p, q + (k));
 #define V_DOTS(k) VS_WITH(VNNI_P, V_DOT, k)
 #define V_AND(k, p) all = _mm512_and_si512(all, a##k##_##p);
@@ -41,6 +44,8 @@ VS_VNNI VS_NOINLINE static bool V_NAME(const struct vnni_job *job)
 
 	do { /* at least once: gcc would keep all sums twice otherwise */
 		VS_EACH(VNNI_P, V_LOAD)
+		if (VNNI_Q == 1 && VNNI_P == VS_TILE_PANELS)
+			vnni_ahead(x0 + VNNI_P * (bytes + j));
 		VS_EACH(VNNI_Q, V_DOTS)
 		j += 64;
 		q += w;

@@ -222,6 +222,8 @@ static int check_infos(const struct recall *r, struct vs_err *err)
 
 static int open_distances(struct recall *r, struct vs_err *err)
 {
+	/* Fewer rows than truth columns pad with infinite distances. */
+	static const struct vs_vecs_options opt = { .allow_infinite = true };
 	const char *path = r->args->truth_distances;
 	int rc;
 
@@ -232,7 +234,7 @@ static int open_distances(struct recall *r, struct vs_err *err)
 			       "%s: holds its distances itself; leave out "
 			       "--truth-distances",
 			       r->truth.path);
-	rc = vs_vecs_open(r->ctx, &path, 1, NULL, &r->distances, err);
+	rc = vs_vecs_open(r->ctx, &path, 1, &opt, &r->distances, err);
 	if (rc != 0)
 		return rc;
 	if (vs_vecs_dtype(r->distances) != VS_F32)

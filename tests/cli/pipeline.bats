@@ -218,3 +218,14 @@ setup() {
 	[ "$status" -eq 65 ]
 	[[ $output == *"whole numbers from 0 to 255"* ]]
 }
+
+@test "truth of fewer rows than k: its padded distances are read back" {
+	$VECS convert "$DATA/base.bvecs" nine.bvecs 0 9
+	vs-eval truth -q -k 12 -o nine.ivecs --distances nine.fvecs nine.bvecs \
+		query.bvecs
+	run vs-eval recall -k 5 --truth nine.ivecs --truth-distances nine.fvecs \
+		nine.ivecs
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"5-recall@5 1.0000"* ]]
+}

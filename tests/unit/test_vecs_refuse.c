@@ -366,16 +366,31 @@ static void test_magic_of_valid_files(void **state)
 	free(b);
 }
 
-static void test_options_not_offered(void **state)
+/* Distances of padded results: infinite on request, never NaN. */
+static void test_infinite_on_request(void **state)
 {
-	const char *path = tmpdir_file(&dir, "x.u8bin");
-	struct vs_vecs_options drop = { VS_FMT_AUTO, true };
+	const float row[] = { 1, INFINITY, -INFINITY }, nan_row[] = { NAN, 1, 2 };
+	const char *path = tmpdir_file(&dir, "x.fvecs");
+	struct vs_vecs_options opt = { VS_FMT_AUTO, true };
+	uint8_t file[16] = { 3 };
 	struct vs_vecs *v;
+	float got[3];
 
 	(void)state;
-	assert_int_equal(VS_EUSAGE,
-			 vs_vecs_open(&ctx, &path, 1, &drop, &v, &err));
-	check_message(path, "cannot be dropped");
+	memcpy(file + 4, row, sizeof(row));
+	tmpdir_put(path, file, sizeof(file));
+	assert_int_equal(0, vs_vecs_open(&ctx, &path, 1, &opt, &v, &err));
+	assert_int_equal(0, vs_vecs_read(&ctx, v, 0, 1, got, &err));
+	assert_memory_equal(row, got, sizeof(row));
+	vs_vecs_close(&ctx, v);
+	memcpy(file + 4, nan_row, sizeof(nan_row));
+	tmpdir_put(path, file, sizeof(file));
+	if (vs_vecs_open(&ctx, &path, 1, &opt, &v, &err) == 0) {
+		assert_int_equal(VS_EDATA,
+				 vs_vecs_read(&ctx, v, 0, 1, got, &err));
+		vs_vecs_close(&ctx, v);
+	}
+	check_message(path, "column 0");
 	n_refused++;
 }
 
@@ -399,7 +414,7 @@ int main(void)
 		T(test_broken_rows),
 		T(test_broken_bin),
 		T(test_magic_of_valid_files),
-		T(test_options_not_offered),
+		T(test_infinite_on_request),
 		T(test_count),
 	};
 
