@@ -137,7 +137,7 @@ CANON_INLINE u8v_t u8v_load(const uint8_t *p)
 
 CANON_INLINE u8v_t u8v_tail(const uint8_t *p, size_t n)
 {
-	uint8_t bytes[32] = {0};
+	uint8_t bytes[32] = { 0 };
 	size_t i;
 
 	for (i = 0; i < n; i++)

@@ -19,7 +19,7 @@ typedef double f64v_t __attribute__((vector_size(16)));
 
 VS_INLINE f32v_t f32v_zero(void)
 {
-	return (f32v_t){0, 0, 0, 0};
+	return (f32v_t){ 0, 0, 0, 0 };
 }
 
 VS_INLINE f32v_t f32v_load(const float *p)
@@ -40,7 +40,7 @@ VS_INLINE f32v_t f32v_tail(const float *p, size_t n)
 
 VS_INLINE f32v_t f32v_set1(float x)
 {
-	return (f32v_t){x, x, x, x};
+	return (f32v_t){ x, x, x, x };
 }
 
 VS_INLINE f32v_t f32v_add(f32v_t a, f32v_t b)
@@ -76,22 +76,22 @@ VS_INLINE float f32v_tree(float lanes[16])
 
 VS_INLINE f64v_t f64v_zero(void)
 {
-	return (f64v_t){0, 0};
+	return (f64v_t){ 0, 0 };
 }
 
 VS_INLINE f64v_t f64v_load(const float *p)
 {
-	return (f64v_t){(double)p[0], (double)p[1]};
+	return (f64v_t){ (double)p[0], (double)p[1] };
 }
 
 VS_INLINE f64v_t f64v_tail(const float *p, size_t n)
 {
-	return (f64v_t){n > 0 ? (double)p[0] : 0, n > 1 ? (double)p[1] : 0};
+	return (f64v_t){ n > 0 ? (double)p[0] : 0, n > 1 ? (double)p[1] : 0 };
 }
 
 VS_INLINE f64v_t f64v_set1(float x)
 {
-	return (f64v_t){(double)x, (double)x};
+	return (f64v_t){ (double)x, (double)x };
 }
 
 VS_INLINE f64v_t f64v_add(f64v_t a, f64v_t b)
@@ -150,7 +150,7 @@ VS_INLINE uint32_t step_u8(bool l2, uint8_t x, uint8_t y)
 VS_INLINE int64_t row_u8(bool l2, const uint8_t *q, const uint8_t *row,
 			 size_t d)
 {
-	uint32_t sums[16] = {0};
+	uint32_t sums[16] = { 0 };
 	int64_t total = 0;
 	size_t i, c;
 
@@ -168,12 +168,12 @@ VS_INLINE int64_t row_u8(bool l2, const uint8_t *q, const uint8_t *row,
 VS_INLINE void panel_u8(bool l2, const uint8_t *q, const uint8_t *panel,
 			size_t d, int64_t out[VS_PANEL_ROWS])
 {
-	uint32_t sums[VS_PANEL_ROWS] = {0};
+	uint32_t sums[VS_PANEL_ROWS] = { 0 };
 	size_t i, r, left;
 
 	for (i = 0; i < d; i += 4, panel += 64) {
 		const uint8_t *x = panel;
-		uint8_t y[4] = {0};
+		uint8_t y[4] = { 0 };
 
 		left = d - i;
 		memcpy(y, q + i, left < 4 ? left : 4);

@@ -9,7 +9,7 @@
 #define F32_ISA avx2
 #define F32_ATTR VS_AVX2
 #define F32_P 8
-#define F32_AHEAD 0 /* one panel at a time: the processor sees it coming */
+#define F32_AHEAD 0 /* one panel after the other is seen coming */
 
 typedef __m256 f32t_t;
 typedef __m256 f32t_mask;
@@ -88,11 +88,11 @@ VS_AVX2 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{6, 16, filter_6x2_tile, scores_6x2_tile},
-	{4, 16, filter_4x2_tile, scores_4x2_tile},
-	{1, 64, filter_1x8_tile, scores_1x8_tile},
-	{1, 32, filter_1x4_tile, scores_1x4_tile},
-	{1, 16, filter_1x2_tile, scores_1x2_tile},
+	{ 6, 16, filter_6x2_tile, scores_6x2_tile },
+	{ 4, 16, filter_4x2_tile, scores_4x2_tile },
+	{ 1, 64, filter_1x8_tile, scores_1x8_tile },
+	{ 1, 32, filter_1x4_tile, scores_1x4_tile },
+	{ 1, 16, filter_1x2_tile, scores_1x2_tile },
 };
 
 /* Twelve sums of 6 x 2 keep the ports busiest; 7 and 8 queries are two fours,

@@ -114,17 +114,17 @@ VS_AVX512 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{12, 32, filter_12x2_tile, scores_12x2_tile},
-	{12, 16, filter_12x1_tile, scores_12x1_tile},
-	{8, 32, filter_8x2_tile, scores_8x2_tile},
-	{8, 16, filter_8x1_tile, scores_8x1_tile},
-	{4, 64, filter_4x4_tile, scores_4x4_tile},
-	{4, 32, filter_4x2_tile, scores_4x2_tile},
-	{4, 16, filter_4x1_tile, scores_4x1_tile},
-	{1, 128, filter_1x8_tile, scores_1x8_tile},
-	{1, 64, filter_1x4_tile, scores_1x4_tile},
-	{1, 32, filter_1x2_tile, scores_1x2_tile},
-	{1, 16, filter_1x1_tile, scores_1x1_tile},
+	{ 12, 32, filter_12x2_tile, scores_12x2_tile },
+	{ 12, 16, filter_12x1_tile, scores_12x1_tile },
+	{ 8, 32, filter_8x2_tile, scores_8x2_tile },
+	{ 8, 16, filter_8x1_tile, scores_8x1_tile },
+	{ 4, 64, filter_4x4_tile, scores_4x4_tile },
+	{ 4, 32, filter_4x2_tile, scores_4x2_tile },
+	{ 4, 16, filter_4x1_tile, scores_4x1_tile },
+	{ 1, 128, filter_1x8_tile, scores_1x8_tile },
+	{ 1, 64, filter_1x4_tile, scores_1x4_tile },
+	{ 1, 32, filter_1x2_tile, scores_1x2_tile },
+	{ 1, 16, filter_1x1_tile, scores_1x1_tile },
 };
 
 static unsigned f32_width(unsigned n_q)

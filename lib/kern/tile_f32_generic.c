@@ -16,7 +16,7 @@ typedef int32_t f32t_mask __attribute__((vector_size(16)));
 
 VS_INLINE f32t_t f32t_zero(void)
 {
-	return (f32t_t){0, 0, 0, 0};
+	return (f32t_t){ 0, 0, 0, 0 };
 }
 
 VS_INLINE f32t_t f32t_load(const float *p)
@@ -29,7 +29,7 @@ VS_INLINE f32t_t f32t_load(const float *p)
 
 VS_INLINE f32t_t f32t_set1(float x)
 {
-	return (f32t_t){x, x, x, x};
+	return (f32t_t){ x, x, x, x };
 }
 
 VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
@@ -44,7 +44,7 @@ VS_INLINE void f32t_store(float *p, f32t_t a)
 
 VS_INLINE f32t_mask f32t_none(void)
 {
-	return (f32t_mask){0, 0, 0, 0};
+	return (f32t_mask){ 0, 0, 0, 0 };
 }
 
 VS_INLINE f32t_mask f32t_not_below(f32t_t a, f32t_t b)
@@ -78,8 +78,8 @@ VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k, size_t r)
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{4, 8, filter_4x2_tile, scores_4x2_tile},
-	{1, 16, filter_1x4_tile, scores_1x4_tile},
+	{ 4, 8, filter_4x2_tile, scores_4x2_tile },
+	{ 1, 16, filter_1x4_tile, scores_1x4_tile },
 };
 
 static unsigned f32_width(unsigned n_q)

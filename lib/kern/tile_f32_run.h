@@ -74,12 +74,12 @@ F32_ATTR size_t F32_API(filter_f32)(const struct vs_tile_f32 *t,
 {
 	_Alignas(64) float sums[F32_SUMS];
 	float limit[VS_TILE_W], gain[VS_TILE_W];
-	struct f32_job job = {.panels = t->panels,
-			      .d = t->d,
-			      .w = t->w,
-			      .limit = limit,
-			      .gain = gain,
-			      .sums = sums};
+	struct f32_job job = { .panels = t->panels,
+			       .d = t->d,
+			       .w = t->w,
+			       .limit = limit,
+			       .gain = gain,
+			       .sums = sums };
 	size_t n = 0, n_rows = t->n_panels * VS_PANEL_ROWS;
 	unsigned width = f32_width(t->n_q);
 	const struct f32_shape *shape;
@@ -96,10 +96,10 @@ F32_ATTR size_t F32_API(filter_f32)(const struct vs_tile_f32 *t,
 F32_ATTR void F32_API(scores_f32)(const struct vs_tile_f32 *t, float *out,
 				  size_t out_stride)
 {
-	struct f32_job job = {.panels = t->panels,
-			      .d = t->d,
-			      .w = t->w,
-			      .out_stride = out_stride};
+	struct f32_job job = { .panels = t->panels,
+			       .d = t->d,
+			       .w = t->w,
+			       .out_stride = out_stride };
 	size_t n_rows = t->n_panels * VS_PANEL_ROWS;
 	unsigned q, width = f32_width(t->n_q);
 	const struct f32_shape *shape;

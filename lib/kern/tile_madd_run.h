@@ -33,7 +33,7 @@ MADD_ATTR static void madd_start(const struct vs_tile_u8 *t, int32_t *sums)
 MADD_ATTR static void madd_widen(const int8_t *packed, size_t n, int32_t *even,
 				 int32_t *odd)
 {
-	_Alignas(64) int32_t last[MADD_P] = {0};
+	_Alignas(64) int32_t last[MADD_P] = { 0 };
 	size_t i;
 
 	for (i = 0; i < n; i += MADD_P) {
@@ -84,8 +84,9 @@ MADD_ATTR size_t MADD_API(filter_u8)(const struct vs_tile_u8 *t,
 				     struct vs_pass *pass)
 {
 	_Alignas(64) int32_t sums[VS_TILE_W * MADD_ROWS_MAX];
-	struct madd_job job = {
-		.panels = t->panels, .bytes = (t->d + 3) / 4 * 64, .w = t->w};
+	struct madd_job job = { .panels = t->panels,
+				.bytes = (t->d + 3) / 4 * 64,
+				.w = t->w };
 	size_t left, row, n = 0;
 	unsigned q;
 

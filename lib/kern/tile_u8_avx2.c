@@ -9,7 +9,7 @@
 #define MADD_ISA avx2
 #define MADD_ATTR VS_AVX2
 #define MADD_P 8
-#define MADD_AHEAD 0 /* one panel at a time: the processor sees it coming */
+#define MADD_AHEAD 0 /* one panel after the other is seen coming */
 
 typedef __m256i maddt_t;
 
@@ -91,9 +91,9 @@ VS_AVX2 VS_INLINE unsigned maddt_not_negative(maddt_t v)
 #include "tile_madd.h"
 
 static const struct madd_shape madd_shapes[] = {
-	{4, 16, tile_4x2_madd},
-	{1, 32, tile_1x4_madd},
-	{1, 16, tile_1x2_madd},
+	{ 4, 16, tile_4x2_madd },
+	{ 1, 32, tile_1x4_madd },
+	{ 1, 16, tile_1x2_madd },
 };
 
 #include "tile_madd_run.h"

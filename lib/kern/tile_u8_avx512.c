@@ -103,8 +103,9 @@ VS_AVX512 VS_INLINE unsigned maddt_not_negative(maddt_t v)
 #include "tile_madd.h"
 
 static const struct madd_shape madd_shapes[] = {
-	{4, 64, tile_4x4_madd}, {4, 32, tile_4x2_madd}, {4, 16, tile_4x1_madd},
-	{1, 64, tile_1x4_madd}, {1, 32, tile_1x2_madd}, {1, 16, tile_1x1_madd},
+	{ 4, 64, tile_4x4_madd }, { 4, 32, tile_4x2_madd },
+	{ 4, 16, tile_4x1_madd }, { 1, 64, tile_1x4_madd },
+	{ 1, 32, tile_1x2_madd }, { 1, 16, tile_1x1_madd },
 };
 
 #include "tile_madd_run.h"

@@ -36,16 +36,16 @@ VS_VNNI VS_INLINE __m512i vnni_start(const int32_t *terms)
 
 /* Panels come from memory as often as from a cache.  In wide tiles a line of
  * each panel some way ahead costs nothing: 12 x 2 on a Zen 4 does 233 G MAC/s
- * from L2 with it or without, from memory 180 with it and 102 without.  One
+ * from L2 with it or without, from memory 160 with it and 102 without.  One
  * query has few loads to spare: every fourth line of the next panels makes 18
  * of 15 from memory and leaves the rate from L2, where all of them cost a
  * quarter of it. */
 #define VNNI_AHEAD 8192
 
-VS_INLINE void vnni_ahead(const uint8_t *x)
+VS_INLINE void vnni_ahead(const uint8_t *x, size_t ahead)
 {
-	vs_prefetch(x, 0);
-	vs_prefetch(x, 256);
+	vs_prefetch(x, ahead);
+	vs_prefetch(x, ahead + 256);
 }
 
 #define VNNI_SET _asm
@@ -83,11 +83,11 @@ VS_VNNI static size_t vnni_filter(const struct vs_tile_u8 *t,
 {
 	_Alignas(64) int32_t sums[VS_TILE_W * 2 * VS_PANEL_ROWS];
 	int32_t half[VS_TILE_W];
-	struct vnni_job job = {.bytes = (t->d + 3) / 4 * 64,
-			       .packed = (const vs_word *)t->packed,
-			       .w = t->w,
-			       .half = half,
-			       .sums = sums};
+	struct vnni_job job = { .bytes = (t->d + 3) / 4 * 64,
+				.packed = (const vs_word *)t->packed,
+				.w = t->w,
+				.half = half,
+				.sums = sums };
 	const vnni_tile *row = tiles[t->n_q > 1 ? (t->n_q + 3) / 4 : 0];
 	size_t p, step, n = 0;
 

@@ -45,7 +45,7 @@ VS_VNNI VS_NOINLINE static bool V_NAME(const struct vnni_job *job)
 	do { /* at least once: gcc would keep all sums twice otherwise */
 		VS_EACH(VNNI_P, V_LOAD)
 		if (VNNI_Q == 1 && VNNI_P == VS_TILE_PANELS)
-			vnni_ahead(x0 + VNNI_P * (bytes + j));
+			vnni_ahead(x0, VNNI_P * (bytes + j));
 		VS_EACH(VNNI_Q, V_DOTS)
 		j += 64;
 		q += w;

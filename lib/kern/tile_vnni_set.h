@@ -69,11 +69,11 @@
 
 /* [queries: 1, 4, 8, 12][panels - 1]; NULL where smaller tiles do as well. */
 static const vnni_tile VS_CAT(tiles, VNNI_SET)[4][VS_TILE_PANELS] = {
-	{V_TILE(1, 1), V_TILE(1, 2), V_TILE(1, 3), V_TILE(1, 4), V_TILE(1, 5),
-	 V_TILE(1, 6), V_TILE(1, 7), V_TILE(1, 8)},
-	{V_TILE(4, 1), V_TILE(4, 2), V_TILE(4, 3), V_TILE(4, 4)},
-	{V_TILE(8, 1), V_TILE(8, 2)},
-	{V_TILE(12, 1), V_TILE(12, 2)},
+	{ V_TILE(1, 1), V_TILE(1, 2), V_TILE(1, 3), V_TILE(1, 4), V_TILE(1, 5),
+	  V_TILE(1, 6), V_TILE(1, 7), V_TILE(1, 8) },
+	{ V_TILE(4, 1), V_TILE(4, 2), V_TILE(4, 3), V_TILE(4, 4) },
+	{ V_TILE(8, 1), V_TILE(8, 2) },
+	{ V_TILE(12, 1), V_TILE(12, 2) },
 };
 
 #undef V_TILE

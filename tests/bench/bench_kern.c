@@ -1,13 +1,12 @@
 /* bench_kern.c - rates of the kernels, table by table, and of the bare
  * instructions that bound them.
  *
- * Usage: bench_kern [TABLE...].  Rows fill about 512 KiB, so data comes from
- * L2.  Each figure is the best of some runs in seconds of this thread's CPU
- * time: other programs can only slow one down.  (They do so by half when two
- * CPUs are threads of one core.)  Thresholds let nothing pass, as almost always
- * in a search.
+ * Usage: bench_kern [memory] [TABLE...].  Rows fill 512 KiB, so data comes from
+ * L2; with the word memory 256 MiB, each byte used once in a pass.  Each figure
+ * is the best of some runs in seconds of this thread's CPU time: other programs
+ * can only slow one down.  (They do so by half when two CPUs are threads of one
+ * core.)  Thresholds let nothing pass, as almost always in a search.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +14,15 @@
 
 #include "vs/kern.h"
 
-#define SET_BYTES (512u << 10)
+#define SET_L2 ((size_t)512 << 10)
+#define SET_MEMORY ((size_t)256 << 20)
 #define RUNS 12
 #define RUN_SECS 0.004
 #define SCAN_N 65536
 
 struct bench {
 	const struct vs_kern *k;
-	size_t d, n_panels;
+	size_t set_bytes, d, n_panels;
 	unsigned w;
 	uint8_t *u8, *q_u8; /* panels, or the same bytes as rows */
 	float *f32, *q_f32;
@@ -57,12 +57,12 @@ static void *take(size_t n)
 
 static double filter_u8(const struct bench *b)
 {
-	const int32_t limit[VS_TILE_W] = {0};
-	struct vs_tile_u8 t = {.d = b->d,
-			       .packed = b->packed_u8,
-			       .w = b->w,
-			       .n_q = b->w,
-			       .limit = limit};
+	const int32_t limit[VS_TILE_W] = { 0 };
+	struct vs_tile_u8 t = { .d = b->d,
+				.packed = b->packed_u8,
+				.w = b->w,
+				.n_q = b->w,
+				.limit = limit };
 	size_t p, bytes = vs_panel_bytes(VS_U8, b->d), found = 0;
 
 	for (p = 0; p < b->n_panels; p += t.n_panels) {
@@ -79,14 +79,14 @@ static double filter_u8(const struct bench *b)
 
 static double filter_f32(const struct bench *b)
 {
-	const float limit[VS_TILE_W] = {0};
+	const float limit[VS_TILE_W] = { 0 };
 	float gain[VS_TILE_W];
-	struct vs_tile_f32 t = {.d = b->d,
-				.packed = b->packed_f32,
-				.w = b->w,
-				.n_q = b->w,
-				.limit = limit,
-				.gain = gain};
+	struct vs_tile_f32 t = { .d = b->d,
+				 .packed = b->packed_f32,
+				 .w = b->w,
+				 .n_q = b->w,
+				 .limit = limit,
+				 .gain = gain };
 	size_t p, found = 0;
 	unsigned q;
 
@@ -106,9 +106,10 @@ static double filter_f32(const struct bench *b)
 
 static double scores_f32(const struct bench *b)
 {
-	const float zero[VS_TILE_W] = {0};
-	struct vs_tile_f32 t = {b->f32, b->n_panels,  b->d, b->packed_f32, b->w,
-				b->w,	b->terms_f32, zero, zero};
+	const float zero[VS_TILE_W] = { 0 };
+	struct vs_tile_f32 t = { b->f32,	b->n_panels, b->d,
+				 b->packed_f32, b->w,	     b->w,
+				 b->terms_f32,	zero,	     zero };
 
 	b->k->scores_f32(&t, b->out, b->n_panels * VS_PANEL_ROWS);
 	return (double)b->n_panels * 16 * (double)b->d * b->w;
@@ -228,7 +229,7 @@ struct raw {
 
 static struct raw raw_of(const struct vs_kern *k)
 {
-	struct raw raw = {0, 0};
+	struct raw raw = { 0, 0 };
 
 #if defined(__x86_64__)
 	if (strcmp(k->name, "vnni") == 0) {
@@ -253,34 +254,34 @@ static const struct {
 	char dtype; /* of the elements: u, f */
 	char kind;  /* t tile, c canonical, s scan */
 } ops[] = {
-	{"filter_u8", filter_u8, 'u', 't'},
-	{"filter_f32", filter_f32, 'f', 't'},
-	{"scores_f32", scores_f32, 'f', 't'},
-	{"l2sq_f32", l2sq_f32, 'f', 'c'},
-	{"ip_f32", ip_f32, 'f', 'c'},
-	{"l2sq_f32_f64", l2sq_f32_f64, 'f', 'c'},
-	{"ip_f32_f64", ip_f32_f64, 'f', 'c'},
-	{"l2sq_u8", l2sq_u8, 'u', 'c'},
-	{"ip_u8", ip_u8, 'u', 'c'},
-	{"l2sq_f32_panel", l2sq_f32_panel, 'f', 'c'},
-	{"ip_f32_panel", ip_f32_panel, 'f', 'c'},
-	{"l2sq_f32_f64_panel", l2sq_f32_f64_panel, 'f', 'c'},
-	{"ip_f32_f64_panel", ip_f32_f64_panel, 'f', 'c'},
-	{"l2sq_u8_panel", l2sq_u8_panel, 'u', 'c'},
-	{"ip_u8_panel", ip_u8_panel, 'u', 'c'},
-	{"min_f32", min_f32, 'f', 's'},
-	{"select_le_f32", select_le_f32, 'f', 's'},
+	{ "filter_u8", filter_u8, 'u', 't' },
+	{ "filter_f32", filter_f32, 'f', 't' },
+	{ "scores_f32", scores_f32, 'f', 't' },
+	{ "l2sq_f32", l2sq_f32, 'f', 'c' },
+	{ "ip_f32", ip_f32, 'f', 'c' },
+	{ "l2sq_f32_f64", l2sq_f32_f64, 'f', 'c' },
+	{ "ip_f32_f64", ip_f32_f64, 'f', 'c' },
+	{ "l2sq_u8", l2sq_u8, 'u', 'c' },
+	{ "ip_u8", ip_u8, 'u', 'c' },
+	{ "l2sq_f32_panel", l2sq_f32_panel, 'f', 'c' },
+	{ "ip_f32_panel", ip_f32_panel, 'f', 'c' },
+	{ "l2sq_f32_f64_panel", l2sq_f32_f64_panel, 'f', 'c' },
+	{ "ip_f32_f64_panel", ip_f32_f64_panel, 'f', 'c' },
+	{ "l2sq_u8_panel", l2sq_u8_panel, 'u', 'c' },
+	{ "ip_u8_panel", ip_u8_panel, 'u', 'c' },
+	{ "min_f32", min_f32, 'f', 's' },
+	{ "select_le_f32", select_le_f32, 'f', 's' },
 };
 
 #define N_OPS (sizeof(ops) / sizeof(ops[0]))
 
 static void one_op(struct bench *b, size_t i, const struct raw *raw)
 {
-	static const unsigned widths[] = {12, 8, 4, 1};
+	static const unsigned widths[] = { 12, 8, 4, 1 };
 	double bound = ops[i].dtype == 'u' ? raw->u8 : raw->f32, r;
 	size_t w, size = ops[i].dtype == 'u' ? 1 : 4;
 
-	b->n_panels = SET_BYTES / (16 * size * b->d);
+	b->n_panels = b->set_bytes / (16 * size * b->d);
 	for (w = 0; w < 4; w++) {
 		b->w = widths[w];
 		r = rate(ops[i].op, b);
@@ -300,7 +301,7 @@ static void one_op(struct bench *b, size_t i, const struct raw *raw)
 
 static void one_table(struct bench *b)
 {
-	static const size_t dims[] = {96, 128, 256, 960};
+	static const size_t dims[] = { 96, 128, 256, 960 };
 	struct raw raw = raw_of(b->k);
 	size_t d, i;
 
@@ -329,34 +330,58 @@ static bool wanted(const char *name, int argc, char **argv)
 	return argc < 2;
 }
 
-int main(int argc, char **argv)
+static struct bench bench_new(size_t set_bytes)
 {
-	struct bench b = {.u8 = take(SET_BYTES),
-			  .q_u8 = take(960),
-			  .f32 = take(SET_BYTES),
-			  .q_f32 = take(960 * 4),
-			  .packed_u8 = take(960 * 12),
-			  .packed_f32 = take(960 * 12 * 4),
-			  .terms_u8 = take(SET_BYTES / 96 * 4 + 64),
-			  .terms_f32 = take(SET_BYTES / 96 * 4 + 64),
-			  .out = take(SET_BYTES)};
-	unsigned level;
-	size_t i;
+	size_t i, n_rows = set_bytes / 96;
+	struct bench b = { .set_bytes = set_bytes,
+			   .u8 = take(set_bytes),
+			   .q_u8 = take(960),
+			   .f32 = take(set_bytes),
+			   .q_f32 = take(960 * 4),
+			   .packed_u8 = take(960 * VS_TILE_W),
+			   .packed_f32 = take(960 * VS_TILE_W * 4),
+			   .terms_u8 = take(n_rows * 4),
+			   .terms_f32 = take(n_rows * 4),
+			   .out = take(set_bytes / 8 + SET_L2) };
 
-	for (i = 0; i < SET_BYTES / 4; i++)
+	for (i = 0; i < set_bytes / 4; i++)
 		b.f32[i] = (float)(i % 7);
 	for (i = 0; i < 960; i++)
 		b.q_f32[i] = (float)(i % 5);
 	for (i = 0; i < 960 * VS_TILE_W; i++)
 		b.packed_f32[i] = (float)(i % 3);
-	for (i = 0; i < SET_BYTES / 96; i++) {
+	for (i = 0; i < n_rows; i++) {
 		b.terms_u8[i] = 1 << 30;
 		b.terms_f32[i] = 1e30f;
 	}
+	return b;
+}
+
+static void bench_free(struct bench *b)
+{
+	free(b->u8);
+	free(b->q_u8);
+	free(b->f32);
+	free(b->q_f32);
+	free(b->packed_u8);
+	free(b->packed_f32);
+	free(b->terms_u8);
+	free(b->terms_f32);
+	free(b->out);
+}
+
+int main(int argc, char **argv)
+{
+	bool memory = argc > 1 && strcmp(argv[1], "memory") == 0;
+	struct bench b = bench_new(memory ? SET_MEMORY : SET_L2);
+	unsigned level;
+
 	for (level = VS_CPU_GENERIC; level < VS_CPU_BEST; level++) {
 		b.k = vs_kern_exact((enum vs_cpu)level);
-		if (b.k != NULL && wanted(b.k->name, argc, argv))
+		if (b.k != NULL &&
+		    wanted(b.k->name, argc - memory, argv + memory))
 			one_table(&b);
 	}
+	bench_free(&b);
 	return 0;
 }

@@ -15,6 +15,10 @@ setup() {
 	cd "$BATS_FILE_TMPDIR" || return
 }
 
+measured() {
+	[ -z "${VS_SANITIZED:-}" ] || skip 'sanitizers use memory of their own'
+}
+
 # Largest RssAnon in KiB while the command runs, in $peak.
 watch() {
 	"$@" &
@@ -29,6 +33,7 @@ watch() {
 }
 
 @test "build and query of 1,000,000 rows within 256M and 64M" {
+	measured
 	for m in 256 64; do
 		watch vs-build -q --memory ${m}M -M m.vsm -o b$m.vss base.u8bin
 		echo "# build within $m MiB: $((peak / 1024)) MiB" >&3
@@ -43,6 +48,7 @@ watch() {
 }
 
 @test "truth within 64M" {
+	measured
 	watch vs-eval truth -q --memory 64M -k 100 -o t.ivecs base.u8bin \
 		query.u8bin
 	echo "# truth within 64 MiB: $((peak / 1024)) MiB" >&3

@@ -27,18 +27,20 @@ struct table {
 };
 
 static struct table tables[] = {
-	{"generic", VS_CPU_GENERIC, false},	{"avx2", VS_CPU_AVX2, false},
-	{"avx512", VS_CPU_AVX512, false},	{"vnni", VS_CPU_VNNI, false},
-	{"vnni-intrinsics", VS_CPU_VNNI, true},
+	{ "generic", VS_CPU_GENERIC, false },
+	{ "avx2", VS_CPU_AVX2, false },
+	{ "avx512", VS_CPU_AVX512, false },
+	{ "vnni", VS_CPU_VNNI, false },
+	{ "vnni-intrinsics", VS_CPU_VNNI, true },
 };
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* One test per table, named after it; a level that cannot run is skipped. */
 #define EACH_TABLE(fn)                                                         \
-	{#fn " generic", fn, NULL, NULL, &tables[0]},                          \
-		{#fn " avx2", fn, NULL, NULL, &tables[1]},                     \
-		{#fn " avx512", fn, NULL, NULL, &tables[2]},                   \
+	{ #fn " generic", fn, NULL, NULL, &tables[0] },                        \
+		{ #fn " avx2", fn, NULL, NULL, &tables[1] },                   \
+		{ #fn " avx512", fn, NULL, NULL, &tables[2] },                 \
 	{                                                                      \
 #fn " vnni", fn, NULL, NULL, &tables[3]                        \
 	}
@@ -108,7 +110,7 @@ static inline struct arena arena_new(size_t size)
 	size_t body = (size + 4096 + page - 1) / page * page;
 	uint8_t *map = mmap(NULL, body + 2 * page, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct arena a = {map + page, map + page + body};
+	struct arena a = { map + page, map + page + body };
 
 	assert_true(map != MAP_FAILED);
 	assert_int_equal(mprotect(map, page, PROT_NONE), 0);

@@ -11,7 +11,7 @@
  * where it says. */
 static float ref_f32(bool l2, const float *q, const float *x, size_t d)
 {
-	volatile float lane[16] = {0};
+	volatile float lane[16] = { 0 };
 	size_t i, j;
 
 	for (i = 0; i < d; i++) {
@@ -31,7 +31,7 @@ static float ref_f32(bool l2, const float *q, const float *x, size_t d)
 
 static double ref_f64(bool l2, const float *q, const float *x, size_t d)
 {
-	volatile double lane[16] = {0};
+	volatile double lane[16] = { 0 };
 	size_t i, j;
 
 	for (i = 0; i < d; i++) {
@@ -91,8 +91,8 @@ struct memory {
 
 static struct memory memory_new(size_t bytes)
 {
-	struct memory m = {arena_new(bytes), arena_new(bytes * (ROWS + 11)),
-			   arena_new(4096)};
+	struct memory m = { arena_new(bytes), arena_new(bytes * (ROWS + 11)),
+			    arena_new(4096) };
 
 	return m;
 }
@@ -232,7 +232,7 @@ static void panel_u8(const struct vs_kern *k, struct memory *m,
 static void all_of_dim(const struct vs_kern *k, struct memory *m, size_t d,
 		       struct vs_rng *r)
 {
-	struct shape s = {.d = d};
+	struct shape s = { .d = d };
 	unsigned kind, pad;
 
 	for (kind = 0; kind < 2 * KIND_N; kind++) {
@@ -270,7 +270,7 @@ static void same_bits(void **state)
 static void order_by_hand(void **state)
 {
 	struct vs_kern k = table_get(state);
-	float q[34] = {0}, x[34] = {0}, out;
+	float q[34] = { 0 }, x[34] = { 0 }, out;
 	size_t i;
 
 	for (i = 0; i < 34; i++)

@@ -8,7 +8,7 @@
 #define ROWS (VS_TILE_PANELS * VS_PANEL_ROWS)
 #define DIM_MAX 960
 
-static const unsigned widths[] = {1, 4, 8, 12};
+static const unsigned widths[] = { 1, 4, 8, 12 };
 
 struct memory {
 	struct arena panels, packed, terms, limit, gain, pass, out;
@@ -16,13 +16,13 @@ struct memory {
 
 static struct memory memory_new(void)
 {
-	struct memory m = {arena_new(DIM_MAX * 64 * VS_TILE_PANELS),
-			   arena_new(DIM_MAX * 4 * VS_TILE_W),
-			   arena_new(3 * ROWS * 4),
-			   arena_new(VS_TILE_W * 4),
-			   arena_new(VS_TILE_W * 4),
-			   arena_new(VS_PASS_MAX * sizeof(struct vs_pass)),
-			   arena_new(VS_TILE_W * (3 * ROWS + 5) * 4)};
+	struct memory m = { arena_new(DIM_MAX * 64 * VS_TILE_PANELS),
+			    arena_new(DIM_MAX * 4 * VS_TILE_W),
+			    arena_new(3 * ROWS * 4),
+			    arena_new(VS_TILE_W * 4),
+			    arena_new(VS_TILE_W * 4),
+			    arena_new(VS_PASS_MAX * sizeof(struct vs_pass)),
+			    arena_new(VS_TILE_W * (3 * ROWS + 5) * 4) };
 
 	return m;
 }
@@ -119,7 +119,7 @@ static double exact_acc(const struct tile *a, size_t row, unsigned q)
 static void rule_one(const struct vs_kern *k, struct memory *m, struct tile *a,
 		     struct vs_rng *r)
 {
-	static const float gains[] = {-1, -0.5f, 0, 0.25f, 2};
+	static const float gains[] = { -1, -0.5f, 0, 0.25f, 2 };
 	bool seen[VS_TILE_W][ROWS];
 	size_t x;
 	unsigned q;
@@ -147,7 +147,7 @@ static void rule_one(const struct vs_kern *k, struct memory *m, struct tile *a,
 
 static void rule(void **state)
 {
-	static const size_t dims[] = {1, 2, 3, 5, 16, 31, 64, 100, 129};
+	static const size_t dims[] = { 1, 2, 3, 5, 16, 31, 64, 100, 129 };
 	struct vs_kern k = table_get(state);
 	struct memory m = memory_new();
 	static struct tile a;
@@ -297,7 +297,7 @@ static void promise(void **state)
 	struct vs_kern k = table_get(state);
 	struct memory m = memory_new();
 	static struct tile a;
-	struct counts c[KIND_N] = {{0, 0, 0}};
+	struct counts c[KIND_N] = { { 0, 0, 0 } };
 	struct vs_rng r;
 	unsigned kind;
 	size_t turn;
@@ -334,7 +334,7 @@ static void promise(void **state)
  * row or the query is the large one, or both. */
 static void overflow_orders(void **state)
 {
-	static const float signs[4] = {-1, -1, 1, 1};
+	static const float signs[4] = { -1, -1, 1, 1 };
 	struct vs_kern k = table_get(state);
 	struct memory m = memory_new();
 	static struct tile a;

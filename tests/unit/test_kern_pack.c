@@ -116,7 +116,7 @@ static void pack_f32(void **state)
 	arena_free(&to);
 }
 
-static const unsigned widths[] = {1, 4, 8, 12};
+static const unsigned widths[] = { 1, 4, 8, 12 };
 
 /* One tile of queries, packed three ways and read back by the layout of
  * kern.h. */
@@ -269,11 +269,11 @@ static void limit_safe(float thr, double norm2, size_t d)
 
 static void limits_safe(void **state)
 {
-	static const double norms[] = {0, 1e-44, 1e-30, 1, 3.7, 1e10, 1e30};
-	static const float thrs[] = {0,	    1e-44f, 1e-30f,  1,
-				     2.5f,  1e10f,  1e30f,   FLT_MAX,
-				     -1.5f, -1e30f, -FLT_MAX};
-	static const size_t dims[] = {1, 2, 16, 100, 960, VS_DIM_MAX};
+	static const double norms[] = { 0, 1e-44, 1e-30, 1, 3.7, 1e10, 1e30 };
+	static const float thrs[] = { 0,     1e-44f, 1e-30f,  1,
+				      2.5f,  1e10f,  1e30f,   FLT_MAX,
+				      -1.5f, -1e30f, -FLT_MAX };
+	static const size_t dims[] = { 1, 2, 16, 100, 960, VS_DIM_MAX };
 	size_t a, b, c;
 
 	(void)state;

@@ -5,7 +5,7 @@
 #define ROWS (VS_TILE_PANELS * VS_PANEL_ROWS)
 #define DIM_MAX 960
 
-static const unsigned widths[] = {1, 4, 8, 12};
+static const unsigned widths[] = { 1, 4, 8, 12 };
 
 /* Data of one dimension and what integers say about it. */
 struct data {
@@ -21,10 +21,11 @@ struct memory {
 
 static struct memory memory_new(size_t d)
 {
-	struct memory m = {arena_new(vs_panel_bytes(VS_U8, d) * VS_TILE_PANELS),
-			   arena_new((d + 3) * VS_TILE_W), arena_new(ROWS * 4),
-			   arena_new(VS_TILE_W * 4),
-			   arena_new(VS_PASS_MAX * sizeof(struct vs_pass))};
+	struct memory m = { arena_new(vs_panel_bytes(VS_U8, d) *
+				      VS_TILE_PANELS),
+			    arena_new((d + 3) * VS_TILE_W), arena_new(ROWS * 4),
+			    arena_new(VS_TILE_W * 4),
+			    arena_new(VS_PASS_MAX * sizeof(struct vs_pass)) };
 
 	return m;
 }
@@ -76,7 +77,7 @@ static void data_fill(struct data *a, size_t d, struct vs_rng *r)
 static void check_passes(const struct vs_tile_u8 *t, const struct vs_pass *pass,
 			 size_t n, int32_t score[VS_TILE_W][ROWS])
 {
-	bool seen[VS_TILE_W][ROWS] = {{false}};
+	bool seen[VS_TILE_W][ROWS] = { { false } };
 	size_t i, want = 0;
 	unsigned q;
 
@@ -166,7 +167,7 @@ static void all_shapes(const struct vs_kern *k, struct memory *m, size_t d,
 		       struct vs_rng *r)
 {
 	static struct data a;
-	struct vs_tile_u8 t = {.d = d};
+	struct vs_tile_u8 t = { .d = d };
 	unsigned w;
 
 	data_fill(&a, d, r);
@@ -206,8 +207,8 @@ static void whole_range(void **state)
 	_Alignas(64) int32_t terms[ROWS], limit[VS_TILE_W];
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
-	struct vs_tile_u8 t = {panels, VS_TILE_PANELS, 8,    packed, 12,
-			       12,     terms,	       limit};
+	struct vs_tile_u8 t = { panels, VS_TILE_PANELS, 8,    packed, 12,
+				12,	terms,		limit };
 	const int64_t room = (int64_t)INT32_MAX - 8 * 255 * 256;
 	struct vs_rng r;
 	size_t x, q, i, turn;
@@ -252,7 +253,7 @@ static void wraps(void **state)
 	_Alignas(64) int32_t terms[16], limit[4];
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
-	struct vs_tile_u8 t = {panels, 1, 8, packed, 4, 4, terms, limit};
+	struct vs_tile_u8 t = { panels, 1, 8, packed, 4, 4, terms, limit };
 	size_t i, x, q;
 
 	memset(panels, 255, sizeof(panels));
@@ -281,7 +282,7 @@ static void widest(const struct vs_kern *k, size_t d, bool l2)
 	_Alignas(64) int32_t terms[16], limit[12];
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
-	struct vs_tile_u8 t = {panels, 1, d, packed, 12, 12, terms, limit};
+	struct vs_tile_u8 t = { panels, 1, d, packed, 12, 12, terms, limit };
 	const uint8_t *row[16], *query[12];
 	int32_t beside;
 

@@ -1,5 +1,6 @@
 /* test_vecs_refuse.c - files that are not what their names say: each is
  * refused with its code and with words that tell what is wrong. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
