@@ -224,7 +224,8 @@ void vs_pack_queries_f32(const float *const *queries, unsigned n_q, unsigned w,
 void vs_pack_queries_u8_f32(const uint8_t *const *queries, unsigned n_q,
 			    unsigned w, size_t d, float *packed);
 
-/* Terms as the tiles want them, one row-major row each.  term_l2_f32 is
+/* Terms as the tiles want them, one row-major row each; those of u8 mean
+ * nothing past the VS_TILE_U8_*DIM_MAX of their metric.  term_l2_f32 is
  * |x|^2, at most FLT_MAX, and term_ip_f32 is |x|, rounded up and +INFINITY
  * from 2^63 on; both are summed in double in index order. */
 int32_t vs_term_l2_u8(const uint8_t *row, size_t d);

@@ -113,24 +113,25 @@ void vs_pack_queries_u8_f32(const uint8_t *const *queries, unsigned n_q,
 	}
 }
 
+/* Unsigned, so that rows too wide for tiles wrap without harm. */
 int32_t vs_term_l2_u8(const uint8_t *row, size_t d)
 {
-	int32_t sum = 0;
+	uint32_t sum = 0;
 	size_t i;
 
 	for (i = 0; i < d; i++)
-		sum += row[i] * (row[i] - 256);
-	return sum;
+		sum += (uint32_t)(row[i] * (row[i] - 256));
+	return (int32_t)sum;
 }
 
 int32_t vs_term_ip_u8(const uint8_t *row, size_t d)
 {
-	int32_t sum = 0;
+	uint32_t sum = 0;
 	size_t i;
 
 	for (i = 0; i < d; i++)
-		sum -= 256 * row[i];
-	return sum;
+		sum -= 256u * row[i];
+	return (int32_t)sum;
 }
 
 double vs_norm2_f32(const float *row, size_t d)

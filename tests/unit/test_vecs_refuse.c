@@ -370,7 +370,8 @@ static void test_magic_of_valid_files(void **state)
 /* Distances of padded results: infinite on request, never NaN. */
 static void test_infinite_on_request(void **state)
 {
-	const float row[] = { 1, INFINITY, -INFINITY }, nan_row[] = { NAN, 1, 2 };
+	const float row[] = { 1, INFINITY, -INFINITY };
+	const float nan_row[] = { NAN, 1, 2 };
 	const char *path = tmpdir_file(&dir, "x.fvecs");
 	struct vs_vecs_options opt = { VS_FMT_AUTO, true };
 	uint8_t file[16] = { 3 };
