@@ -24,7 +24,7 @@ static const struct vs_opt rows[] = {
 		  "of the ids" },
 	{ .name = "vnodes", .kind = VS_OPT_U32, .metavar = "N",
 	  .at = offsetof(struct args, op.vnodes), .min = 1, .max = 65536,
-	  .def = "128", .help = "points of each shard on the ring" },
+	  .def = "1024", .help = "points of each shard on the ring" },
 	{ .name = "index", .letter = 'i', .kind = VS_OPT_TEXT,
 	  .metavar = "INDEX", .at = offsetof(struct args, op.index),
 	  .help = "an index that needs no model: Flat" },
