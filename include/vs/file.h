@@ -92,6 +92,8 @@ void vs_out_abort(struct vs_ctx *ctx, struct vs_out *o);
 
 bool vs_path_exists(struct vs_ctx *ctx, const char *path);
 bool vs_path_is_dir(struct vs_ctx *ctx, const char *path);
+/* True when both exist and are one file. */
+bool vs_path_same(struct vs_ctx *ctx, const char *a, const char *b);
 /* Creates a directory; one that is there already is fine. */
 int vs_path_mkdir(struct vs_ctx *ctx, const char *path,
 		  struct vs_err *err) VS_MUST_CHECK;

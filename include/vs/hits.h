@@ -89,6 +89,8 @@ enum vs_hits_format {
 	VS_HITS_JSONL
 };
 bool vs_hits_format_parse(const char *word, enum vs_hits_format *f);
+/* Its word, which is its suffix too. */
+const char *vs_hits_format_name(enum vs_hits_format f);
 /* From a path; VS_EUSAGE when the name says nothing. */
 int vs_hits_format_of(const char *path, enum vs_hits_format *f,
 		      struct vs_err *err) VS_MUST_CHECK;

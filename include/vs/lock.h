@@ -1,4 +1,5 @@
-/* lock.h - a spin lock for sections of a few dozen instructions. */
+/* lock.h - a spin lock for sections that are short or seldom contended: few
+ * rows pass a filter, and two threads seldom work for one query at once. */
 #ifndef VS_LOCK_H
 #define VS_LOCK_H
 

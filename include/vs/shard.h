@@ -56,6 +56,11 @@ const struct vs_digest *vs_shard_model(const struct vs_shard *s);
 const struct vs_digest *vs_shard_input(const struct vs_shard *s);
 /* [nlist][dim], NULL for Flat; borrowed. */
 const float *vs_shard_centroids(const struct vs_shard *s);
+/* XXH3-64 of the centroids; 0 for Flat.  Models trained on other rows can have
+ * one fingerprint (the quick digest reads samples), but never this. */
+uint64_t vs_shard_centroids_hash(const struct vs_shard *s);
+/* Frees the centroids of a shard that is searched with another's. */
+void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s);
 
 /* Scans the cells of s for the queries of b.  cells: [n_queries][nprobe] as
  * vs_coarse_probe gives them, ignored for Flat.  Each query's nearest cell goes

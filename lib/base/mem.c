@@ -54,7 +54,7 @@ static void *fail_ceiling(struct vs_ctx *ctx, size_t n_bytes, const char *what,
 
 	vs_fail(err, VS_ENOMEM,
 		"%s need %s beside %s in use; the ceiling is %s; "
-		"raise --memory or use fewer threads",
+		"raise --memory",
 		what, vs_format_size(n_bytes, want),
 		vs_format_size(atomic_load(&ctx->mem_now), held),
 		vs_format_size(ctx->memory_max, most));

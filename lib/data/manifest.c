@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "manifest_int.h"
+#include "vs/cont.h"
 #include "vs/file.h"
 #include "vs/mem.h"
 
@@ -13,6 +14,8 @@
 #define COLLECTION_FORM "vs-collection 1"
 #define COMMON_FORM "vs-collection-common 1"
 #define SHARD_FORM "vs-collection-shard 1"
+_Static_assert(VS_ALGORITHM_VERSION == 1,
+	       "raise the number in SHARD_FORM together with the version");
 
 int vs_manifest_create(struct vs_ctx *ctx, const char *dir, size_t n_inputs,
 		       uint32_t n_shards, struct vs_manifest **out,

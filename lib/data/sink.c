@@ -46,6 +46,16 @@ bool vs_hits_format_parse(const char *word, enum vs_hits_format *f)
 	return false;
 }
 
+const char *vs_hits_format_name(enum vs_hits_format f)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (formats[i].format == f)
+			return formats[i].name;
+	return "?";
+}
+
 int vs_hits_format_of(const char *path, enum vs_hits_format *f,
 		      struct vs_err *err)
 {

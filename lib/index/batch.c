@@ -255,6 +255,9 @@ static int scan_piece(void *arg, size_t item, unsigned thread,
 	if (j->scan->start != NULL)
 		list = j->scan->query + j->scan->start[p->cell];
 	for (at = 0; at < n; at += g.n) {
+		if (vs_ctx_stopping(j->ctx))
+			return vs_fail(err, VS_EAGAIN,
+				       "stopped while scanning; run again");
 		g.n = (unsigned)vs_min_size(n - at, VS_TILE_W);
 		g.w = tile_width(g.n);
 		for (i = 0; i < g.n; i++)

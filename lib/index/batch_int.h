@@ -21,7 +21,7 @@ struct vs_batch {
 	bool u8;
 	bool similarity;
 	struct vs_query *query; /* [n_queries] */
-	struct vs_hit *slots;   /* [n_queries][k] */
+	struct vs_hit *slots;   /* [n_queries][vs_topk_slots(k)] */
 	atomic_uint_fast64_t n_distances;
 };
 

@@ -1,7 +1,8 @@
 /* batch_take.c - from filter passes to hits: the canonical decision.
  *
- * u8 tiles are exact up to VS_TILE_U8_DIM_MAX dimensions, so a score is a
- * key; wider u8 rows and all f32 rows go through the canonical panel kernels.
+ * u8 tiles are exact up to VS_TILE_U8_DIM_MAX dimensions (VS_TILE_U8_IP_DIM_MAX
+ * under IP), so a score is a key; wider u8 rows and all f32 rows go through the
+ * canonical panel kernels.
  */
 #include "batch_int.h"
 
@@ -11,7 +12,9 @@
 
 static bool tile_is_exact(const struct vs_batch *b)
 {
-	return b->u8 && b->spec.queries.dim <= VS_TILE_U8_DIM_MAX;
+	return b->u8 && b->spec.queries.dim <=
+				(b->similarity ? VS_TILE_U8_IP_DIM_MAX :
+						 VS_TILE_U8_DIM_MAX);
 }
 
 /* L2: key = score + |q|^2; IP: key = -x.q = score / 2. */

@@ -41,6 +41,17 @@ const float *vs_shard_centroids(const struct vs_shard *s)
 	return s->centroids;
 }
 
+uint64_t vs_shard_centroids_hash(const struct vs_shard *s)
+{
+	return s->centroids_hash;
+}
+
+void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s)
+{
+	vs_free(ctx, s->centroids);
+	s->centroids = NULL;
+}
+
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
 {
 	if (s == NULL)
@@ -215,6 +226,7 @@ static int read_centroids(struct vs_ctx *ctx, struct vs_shard *s,
 	for (i = 0; rc == 0 && i < n; i++)
 		if (!isfinite(s->centroids[i]))
 			rc = bad(s, "a centroid is not finite", err);
+	s->centroids_hash = vs_hash64(s->centroids, n * 4);
 	return rc;
 }
 

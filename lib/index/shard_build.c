@@ -284,7 +284,8 @@ static int build_alloc(struct vs_build *b, struct vs_err *err)
 	size_t n_cells = (size_t)b->nlist + 1;
 
 	b->block_rows = (size_t)vs_min_u64(BLOCK_BYTES, vs_mem_left(ctx) / 8) /
-			b->row_bytes;
+			(b->row_bytes + sizeof(*b->block_ids));
+	b->block_rows = (size_t)vs_min_u64(b->block_rows, b->src->n_rows);
 	if (b->block_rows == 0)
 		b->block_rows = 1;
 	b->block = vs_alloc(ctx, b->block_rows, b->row_bytes, "rows", err);
@@ -301,6 +302,8 @@ static int build_alloc(struct vs_build *b, struct vs_err *err)
 		return VS_ENOMEM;
 	b->next = vs_zalloc(ctx, n_cells, 8, "cells", err);
 	if (b->next == NULL)
+		return VS_ENOMEM;
+	if (vs_build_slots_alloc(b, err) != 0)
 		return VS_ENOMEM;
 	return vs_hasher_create(ctx, &b->hasher, err);
 }
@@ -356,8 +359,13 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		.panel_bytes = vs_panel_bytes(src->dtype, src->dim),
 		.id_size = src->id_max < UINT32_MAX ? 4 : 8,
 	};
-	int rc = build(&b, path, err);
+	int rc;
 
+	if ((spec->model != NULL) != (spec->index.family == VS_FAMILY_IVF))
+		return vs_fail(err, VS_EINTERNAL,
+			       "%s: %s and a model do not go together", path,
+			       spec->index.text);
+	rc = build(&b, path, err);
 	build_clear(&b);
 	return rc;
 }

@@ -41,7 +41,9 @@ struct vs_build {
 	size_t slot_panels; /* panels of a slot */
 };
 
-/* Memory for the range, most panels at a time, and for packing. */
+/* Memory for packing. */
+int vs_build_slots_alloc(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+/* Memory for the range, most panels at a time. */
 int vs_build_range_alloc(struct vs_build *b, uint64_t *most,
 			 struct vs_err *err) VS_MUST_CHECK;
 void vs_build_range_free(struct vs_build *b);

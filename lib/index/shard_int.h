@@ -10,6 +10,7 @@ struct vs_shard {
 	struct vs_digest model;
 	struct vs_digest input;
 	float *centroids;      /* [nlist][dim], NULL for Flat */
+	uint64_t centroids_hash;
 	uint64_t *cell_rows;   /* [nlist] */
 	uint64_t *cell_panel;  /* [nlist + 1]: first panel of each cell */
 	size_t panel_bytes;

@@ -23,7 +23,7 @@ struct run {
 };
 
 
-static int slots_alloc(struct vs_build *b, struct vs_err *err)
+int vs_build_slots_alloc(struct vs_build *b, struct vs_err *err)
 {
 	static const char what[] = "panels";
 	uint64_t most = vs_mem_left(b->ctx) / 8;
@@ -33,6 +33,9 @@ static int slots_alloc(struct vs_build *b, struct vs_err *err)
 	panels = (size_t)vs_min_u64(SLOT_BYTES, most / b->n_slots) /
 		 b->panel_bytes;
 	panels = vs_max_size(panels, 1);
+	/* Where even one panel for each thread is too much, fewer will do. */
+	if (b->n_slots > most / b->panel_bytes)
+		b->n_slots = vs_max_size((size_t)(most / b->panel_bytes), 1);
 	rows = panels * VS_PANEL_ROWS;
 	b->slot_panels = panels;
 	b->slots = vs_zalloc(b->ctx, b->n_slots, sizeof(*b->slots), what, err);
@@ -59,10 +62,7 @@ int vs_build_range_alloc(struct vs_build *b, uint64_t *most,
 {
 	uint64_t panels = b->cell_panel[b->nlist], fit;
 	uint64_t per_panel = VS_PANEL_ROWS * ((uint64_t)b->row_bytes + 8);
-	int rc = slots_alloc(b, err);
 
-	if (rc != 0)
-		return rc;
 	/* Leave a quarter of what is left: threads and zstd want some. */
 	fit = vs_mem_left(b->ctx) / 4 * 3 / per_panel;
 	if (fit > panels)
@@ -116,6 +116,10 @@ static int32_t term_of(const struct vs_build *b, const uint8_t *row)
 	float f;
 	int32_t bits;
 
+	if (b->src->dtype == VS_U8 && dim > VS_TILE_U8_IP_DIM_MAX)
+		return b->spec->metric == VS_L2 && dim <= VS_TILE_U8_DIM_MAX ?
+			       vs_term_l2_u8(row, dim) :
+			       0; /* too wide for tiles */
 	if (b->src->dtype == VS_U8)
 		return b->spec->metric == VS_L2 ? vs_term_l2_u8(row, dim) :
 						  vs_term_ip_u8(row, dim);

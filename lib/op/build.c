@@ -118,7 +118,7 @@ static int check_part(struct build *b, struct vs_err *err)
 			       "%s has %u shards: say which one to build with "
 			       "--part i/%u", b->args->collection, m->n_shards,
 			       m->n_shards);
-	if (p->n != UINT32_MAX && p->n != m->n_shards)
+	if (p->n != VS_PART_OF_MANIFEST && p->n != m->n_shards)
 		return vs_fail(err, VS_EUSAGE,
 			       "--part %u/%u does not fit %s, which has %u "
 			       "shards", p->i, p->n, b->args->collection,
@@ -144,7 +144,10 @@ static int open_model(struct build *b, struct vs_err *err)
 	if (path == NULL)
 		return VS_ENOMEM;
 	rc = vs_model_open(b->ctx, path, &b->model, err);
-	if (rc == 0 && !vs_digest_equal(&b->model->fingerprint, &m->model))
+	if (rc == 0 &&
+	    (!vs_digest_equal(&b->model->fingerprint, &m->model) ||
+	     strcmp(b->model->index.text, m->index) != 0 ||
+	     b->model->metric != m->metric))
 		rc = vs_fail(err, VS_EDATA,
 			     "%s: is not the model that generation %llu of %s "
 			     "was created with", path,
@@ -163,10 +166,21 @@ static int prepare_part(struct build *b, struct vs_err *err)
 		return rc;
 	m = b->manifest;
 	rc = check_part(b, err);
+	if (rc == 0 && b->args->metric_given && b->args->metric != m->metric)
+		rc = vs_fail(err, VS_EUSAGE,
+			     "-m %s contradicts %s, which has metric %s",
+			     vs_metric_name(b->args->metric), m->dir,
+			     vs_metric_name(m->metric));
 	if (rc == 0)
 		rc = vs_manifest_inputs(b->ctx, m, &b->stream.vecs, err);
 	if (rc == 0)
 		rc = vs_factory_parse(m->index, &b->spec.index, err);
+	if (rc == 0 && (b->spec.index.family == VS_FAMILY_IVF) !=
+			       (m->model_file != NULL))
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: generation %llu has index %s and %s model",
+			     m->dir, (unsigned long long)m->generation,
+			     m->index, m->model_file != NULL ? "a" : "no");
 	if (rc == 0)
 		rc = open_model(b, err);
 	if (rc == 0)
@@ -188,17 +202,38 @@ static int recheck(struct build *b, const struct vs_source *src,
 {
 	struct vs_shard *s;
 	struct vs_digest full;
+	uint64_t centroids = 0;
 	int rc = vs_shard_open(b->ctx, b->out, &s, err);
 
 	if (rc != 0)
 		return rc;
-	rc = vs_op_source_digest(b->ctx, src, &full, err);
+	if (b->model != NULL)
+		centroids = vs_hash64(b->model->centroids,
+				      (size_t)b->model->index.nlist *
+					      b->model->dim * sizeof(float));
+	if (centroids != vs_shard_centroids_hash(s))
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: was built with another model of the same "
+			     "parameters; use --replace to build it again",
+			     b->out);
+	if (rc == 0)
+		rc = vs_op_source_digest(b->ctx, src, &full, err);
 	if (rc == 0 && !vs_digest_equal(&full, vs_shard_input(s)))
 		rc = vs_fail(err, VS_ECREATE,
 			     "%s: was built from other vectors than %s holds "
 			     "now; use --replace to build it again", b->out,
 			     src->name);
 	vs_shard_close(b->ctx, s);
+	return rc;
+}
+
+static int already_done(struct build *b, const struct vs_source *src,
+			struct vs_err *err)
+{
+	int rc = b->args->io.recheck ? recheck(b, src, err) : 0;
+
+	if (rc == 0)
+		vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: already done", b->out);
 	return rc;
 }
 
@@ -222,11 +257,8 @@ static int build(struct build *b, struct vs_err *err)
 	head.fingerprint = b->spec.fingerprint;
 	if (!b->args->io.replace) {
 		rc = vs_cont_done(b->ctx, b->out, &head, err);
-		if (rc == 1) {
-			vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: already done",
-				   b->out);
-			return b->args->io.recheck ? recheck(b, &src, err) : 0;
-		}
+		if (rc == 1)
+			return already_done(b, &src, err);
 	}
 	if (rc == 0)
 		rc = vs_shard_build(b->ctx, b->out, &b->spec, &src, err);
@@ -249,10 +281,22 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		return vs_fail(err, VS_EUSAGE,
 			       "give one of -i INDEX, -M MODEL and -c "
 			       "COLLECTION");
+	if (args->collection != NULL &&
+	    args->io.input_format != VS_FMT_AUTO)
+		return vs_fail(err, VS_EUSAGE,
+			       "--input-format does not go with -c: %s knows "
+			       "its inputs", args->collection);
 	if (args->collection == NULL && args->part.n != 0)
 		return vs_fail(err, VS_EUSAGE,
 			       "--part goes with -c COLLECTION");
-	rc = build(&b, err);
+	rc = args->collection != NULL ? 0 :
+					vs_op_check_out(ctx, args->io.out,
+							args->io.inputs,
+							args->io.n_inputs, err);
+	if (rc == 0 && args->model != NULL)
+		rc = vs_op_check_out(ctx, args->io.out, &args->model, 1, err);
+	if (rc == 0)
+		rc = build(&b, err);
 	vs_op_stream_clear(ctx, &b.stream);
 	vs_model_destroy(ctx, b.model);
 	vs_ring_destroy(ctx, b.ring);

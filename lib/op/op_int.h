@@ -5,9 +5,6 @@
 #include "vs/op.h"
 #include "vs/shard.h"
 
-/* Raised whenever the same inputs and parameters give other bytes. */
-#define VS_ALGORITHM_VERSION 1u
-
 /* A fingerprint: the version, what is made, and then what the caller adds. */
 int vs_op_fingerprint_start(struct vs_ctx *ctx, const char *what,
 			    struct vs_hasher **h,
@@ -15,6 +12,11 @@ int vs_op_fingerprint_start(struct vs_ctx *ctx, const char *what,
 /* Closes and frees h. */
 void vs_op_fingerprint_end(struct vs_ctx *ctx, struct vs_hasher *h,
 			   struct vs_digest *out);
+
+/* VS_EUSAGE when out is one of the inputs, by whatever name. */
+int vs_op_check_out(struct vs_ctx *ctx, const char *out,
+		    const char *const *inputs, size_t n,
+		    struct vs_err *err) VS_MUST_CHECK;
 
 /* The publish mode that --replace asks for. */
 enum vs_publish vs_op_how(bool replace);

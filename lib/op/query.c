@@ -81,7 +81,13 @@ static int fingerprint(struct search *s, struct vs_err *err)
 	vs_hasher_add_u64(h, s->info.k);
 	vs_hasher_add_text(h, s->info.params);
 	for (i = 0; i < s->info.n_sources; i++) {
+		const struct vs_shard *shard = s->target.shard[i];
+
 		vs_hasher_add_u64(h, s->info.sources[i].shard);
+		/* What it holds, not only what it was asked to hold. */
+		vs_hasher_add(h, vs_shard_input(shard)->b,
+			      sizeof(vs_shard_input(shard)->b));
+		vs_hasher_add_u64(h, vs_shard_centroids_hash(shard));
 		vs_hasher_add(h, s->info.sources[i].fingerprint.b,
 			      sizeof(s->info.sources[i].fingerprint.b));
 	}
@@ -90,12 +96,16 @@ static int fingerprint(struct search *s, struct vs_err *err)
 }
 
 /* "hits/" and existing directories take a file named after the part. */
-static int name_output(struct search *s, struct vs_err *err)
+static int name_output(struct search *s, enum vs_hits_format format,
+		       struct vs_err *err)
 {
 	const char *out = s->args->io.out;
 	size_t len = strlen(out);
 	bool slash = len > 0 && out[len - 1] == '/';
 	struct vs_part p = s->target.part;
+	const char *suffix = format == VS_HITS_AUTO ?
+				     "vsh" :
+				     vs_hits_format_name(format);
 	int rc;
 
 	if (!slash && !vs_path_is_dir(s->ctx, out)) {
@@ -105,8 +115,8 @@ static int name_output(struct search *s, struct vs_err *err)
 	rc = vs_path_mkdir(s->ctx, out, err);
 	if (rc != 0)
 		return rc;
-	s->out = vs_asprintf(s->ctx, err, "%s%spart-%05u-of-%05u.vsh", out,
-			     slash ? "" : "/", p.i, p.n == 0 ? 1 : p.n);
+	s->out = vs_asprintf(s->ctx, err, "%s%spart-%05u-of-%05u.%s", out,
+			     slash ? "" : "/", p.i, p.n == 0 ? 1 : p.n, suffix);
 	return s->out == NULL ? VS_ENOMEM : 0;
 }
 
@@ -182,7 +192,8 @@ static int search_blocks(struct search *s, struct vs_err *err)
 			rc = search_rows(s, &rows, cells, err);
 		vs_ctx_progress(s->ctx, "search", first + rows.n, n,
 				"queries");
-		if (rc == 0 && vs_ctx_stopping(s->ctx))
+		/* With all answers at hand only the writing is left. */
+		if (rc == 0 && first + rows.n < n && vs_ctx_stopping(s->ctx))
 			rc = vs_fail(err, VS_EAGAIN,
 				     "stopped after %llu of %llu queries; run "
 				     "again",
@@ -215,7 +226,7 @@ static int prepare(struct search *s, struct vs_err *err)
 	if (rc == 0)
 		rc = fingerprint(s, err);
 	if (rc == 0)
-		rc = name_output(s, err);
+		rc = name_output(s, s->args->format, err);
 	s->report->n_queries = s->info.n_queries;
 	if (rc == 0 && s->args->k > s->target.n_rows)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,
@@ -286,7 +297,15 @@ int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 	if (args->k < 1 || args->k > VS_K_MAX)
 		return vs_fail(err, VS_EUSAGE, "k is %u; expected 1 to %u",
 			       args->k, VS_K_MAX);
-	rc = run(&s, err);
+	rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,
+			     args->io.n_inputs, err);
+	if (rc == 0)
+		rc = vs_op_check_out(ctx, args->io.out, &args->target, 1, err);
+	/* Queries are compared whole anyway; shards are verified whole too. */
+	if (args->io.recheck && ctx->verify < VS_VERIFY_FULL)
+		ctx->verify = VS_VERIFY_FULL;
+	if (rc == 0)
+		rc = run(&s, err);
 	vs_sink_abort(ctx, s.sink);
 	vs_coarse_destroy(ctx, s.coarse);
 	vs_hits_info_free(ctx, &s.info);

@@ -37,8 +37,11 @@ static int open_lone(struct vs_ctx *ctx, const char *path,
 
 	if (part->n != 0)
 		return vs_fail(err, VS_EUSAGE,
-			       "%s: is one shard; --part goes with a "
-			       "collection", path);
+			       "%s: is one shard; %s goes with a collection",
+			       path, part->n == VS_PART_OF_MANIFEST ?
+					     "the task of an array job (give "
+					     "-o a file name)" :
+					     "--part");
 	t->n_shards = 1;
 	rc = room_for(ctx, t, 1, err);
 	if (rc == 0)
@@ -73,6 +76,30 @@ static int check_shard(const struct vs_manifest *m, uint32_t i,
 			       "are not what generation %llu of %s says",
 			       vs_shard_path(s),
 			       (unsigned long long)m->generation, m->dir);
+	if (strcmp(vs_shard_index(s)->text, m->index) != 0)
+		return vs_fail(err, VS_EDATA,
+			       "%s: its index is %s; generation %llu of %s says "
+			       "%s", vs_shard_path(s), vs_shard_index(s)->text,
+			       (unsigned long long)m->generation, m->dir,
+			       m->index);
+	return 0;
+}
+
+/* Cells mean the same in all shards, and the first one's centroids serve. */
+static int share_centroids(struct vs_ctx *ctx, struct vs_target *t,
+			   struct vs_err *err)
+{
+	struct vs_shard *s = t->shard[t->n - 1];
+
+	if (t->n == 1)
+		return 0;
+	if (vs_shard_centroids_hash(s) != vs_shard_centroids_hash(t->shard[0]))
+		return vs_fail(err, VS_EDATA,
+			       "%s: has other centroids than %s; one of them "
+			       "was built with a model that was replaced since: "
+			       "build both again", vs_shard_path(s),
+			       vs_shard_path(t->shard[0]));
+	vs_shard_drop_centroids(ctx, s);
 	return 0;
 }
 
@@ -97,6 +124,8 @@ static int open_shard(struct vs_ctx *ctx, const struct vs_manifest *m,
 	t->number[t->n] = i;
 	t->n++;
 	rc = check_shard(m, i, t->shard[t->n - 1], err);
+	if (rc == 0)
+		rc = share_centroids(ctx, t, err);
 	t->n_rows += vs_shard_head(t->shard[t->n - 1])->n_rows;
 	return rc;
 }
@@ -106,7 +135,7 @@ static int check_part(const char *path, const struct vs_part *part,
 {
 	if (part->n == 0)
 		return 0;
-	if (part->n != UINT32_MAX && part->n != m->n_shards)
+	if (part->n != VS_PART_OF_MANIFEST && part->n != m->n_shards)
 		return vs_fail(err, VS_EUSAGE,
 			       "--part %u/%u does not fit %s, which has %u "
 			       "shards", part->i, part->n, path, m->n_shards);

@@ -33,6 +33,14 @@ bool vs_path_is_dir(struct vs_ctx *ctx, const char *path)
 	return stat_path(ctx, path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool vs_path_same(struct vs_ctx *ctx, const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat_path(ctx, a, &x) == 0 && stat_path(ctx, b, &y) == 0 &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 int vs_path_mkdir(struct vs_ctx *ctx, const char *path, struct vs_err *err)
 {
 	int sys = vs_ctx_hook(ctx, VS_CALL_MKDIR, path);

@@ -229,3 +229,25 @@ setup() {
 	[ "$status" -eq 0 ]
 	[[ $output == *"5-recall@5 1.0000"* ]]
 }
+
+@test "a directory of parts names files by their format" {
+	vs-query -q -f ivecs -o parts/ bvecs-l2.vss query.bvecs
+	vs-query -q -o plain.ivecs bvecs-l2.vss query.bvecs
+	cmp parts/part-00000-of-00001.ivecs plain.ivecs
+}
+
+@test "SIGTERM ends a long search within seconds: 75, nothing left, again" {
+	mkdir stop
+	$VECS random many.u8bin 3000000 128 3
+	vs-build -q -i Flat -o flat.vss --replace base.bvecs
+	vs-query -q -k 10 -o stop/x.vsh flat.vss many.u8bin &
+	pid=$!
+	sleep 1
+	kill -TERM $pid
+	start=$(date +%s)
+	status=0
+	wait $pid || status=$?
+	[ $(($(date +%s) - start)) -le 5 ]
+	[ "$status" -eq 75 ]
+	[ -z "$(ls -A stop)" ]
+}

@@ -219,6 +219,63 @@ refused() { # STATUS WORD... -- COMMAND...
 		vs-query -o out/x.ivecs broken query.bvecs
 }
 
+@test "an output that is an input" {
+	cp base.bvecs self.bvecs
+	ln -sf self.bvecs link.bvecs
+	refused 2 "is an input" -- \
+		vs-build --replace -i Flat -o link.bvecs self.bvecs
+	refused 2 "is an input" -- \
+		vs-query --replace -o query.bvecs s.vss query.bvecs
+	cmp base.bvecs self.bvecs
+}
+
+@test "a model that was replaced under the same fingerprint" {
+	# 60,000 rows: more than the quick digest reads
+	cat base.bvecs >big.bvecs
+	for i in 1 2 3 4 5; do
+		cat big.bvecs base.bvecs base.bvecs base.bvecs >b2.bvecs
+		mv b2.bvecs big.bvecs
+	done
+	for i in 1 2 3 4; do cat base.bvecs base.bvecs >>big.bvecs; done
+	cat big.bvecs big.bvecs >b2.bvecs
+	mv b2.bvecs big.bvecs
+	vs-train -q -i IVF8,Flat --iterations 2 --sample 200000 -o a.vsm big.bvecs
+	vs-shard create -q -c two --shards 2 --by hash -M a.vsm big.bvecs
+	vs-build -q -c two --part 0/2
+	vs-query -q --part 0/2 -o before.vsh two query.bvecs
+	# rows between the sampled blocks change
+	for at in 700000 1500000 2500000; do
+		head -c 1320 /dev/zero | tr '\\0' '\\377' >ff
+		row=$((at / 132 * 132 + 4))
+		head -c 128 ff | dd of=big.bvecs bs=1 seek=$row conv=notrunc \
+			2>/dev/null
+	done
+	vs-train -q -i IVF8,Flat --iterations 2 --sample 200000 -o b.vsm big.bvecs
+	if cmp -s a.vsm b.vsm; then skip "the change did not reach a cell"; fi
+	cp b.vsm two/model.vsm
+	run vs-build -c two --part 1/2
+	if [ "$status" -eq 65 ]; then
+		skip "the quick digest saw the change"
+	fi
+	[ "$status" -eq 0 ]
+	refused 65 "other centroids" -- vs-query -o out/x.ivecs two query.bvecs
+	run vs-build -c two --part 0/2 --recheck
+	[ "$status" -eq 73 ]
+	vs-build -q -c two --part 0/2 --replace
+	vs-query -q -o out/x.ivecs two query.bvecs
+	# the hits of the old shard are not "already done" for the new one
+	run vs-query --part 0/2 -o before.vsh two query.bvecs
+	[ "$status" -eq 73 ]
+}
+
+@test "contradictions beside a collection" {
+	refused 2 contradicts -- vs-build -c coll --part 0/3 -m ip
+	refused 2 "--input-format" -- \
+		vs-build -c coll --part 0/3 --input-format bvecs
+	SLURM_ARRAY_TASK_ID=1 refused 2 "array job" -- \
+		vs-query -o out/ s.vss query.bvecs
+}
+
 @test "options that do not exist yet are usage errors" {
 	refused 2 -- vs-query --self -o out/x.vsh s.vss query.bvecs
 	refused 2 -- vs-train -i HNSW32 -o out/x.vsm base.bvecs

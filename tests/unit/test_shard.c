@@ -276,14 +276,21 @@ static void test_no_rows(void **state)
 /* int32 scores would overflow: the canonical kernels take over. */
 static void test_wide_rows(void **state)
 {
-	struct shape s = { VS_U8, VS_L2, 40000, 0, 20, 3, 250 };
+	static const uint32_t dims[] = { 16512, 16513, 20000, 32768, 32769,
+					 65536 };
+	struct shape s = { VS_U8, VS_L2, 0, 0, 20, 3, 512 };
 	struct tmpdir dir;
+	unsigned i;
 
 	(void)state;
 	tmpdir_make(&dir);
-	check_shape(&s, &dir);
-	s.metric = VS_IP;
-	check_shape(&s, &dir);
+	for (i = 0; i < 6; i++) {
+		s.dim = dims[i];
+		s.metric = VS_L2;
+		check_shape(&s, &dir);
+		s.metric = VS_IP;
+		check_shape(&s, &dir);
+	}
 	tmpdir_remove(&dir);
 }
 

@@ -1,0 +1,17 @@
+/* inout.c - an output must not be one of the inputs: replacing it would lose
+ * what it was made from.
+ */
+#include "op_int.h"
+
+int vs_op_check_out(struct vs_ctx *ctx, const char *out,
+		    const char *const *inputs, size_t n, struct vs_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (inputs[i] != NULL && vs_path_same(ctx, out, inputs[i]))
+			return vs_fail(err, VS_EUSAGE,
+				       "%s: is an input and the output; give "
+				       "the output another name", out);
+	return 0;
+}
