@@ -22,10 +22,7 @@ extern const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT];
 #define VS_GROUP_IO(s)                                                        \
 	{ .rows = vs_rows_io, .n = VS_ROWS_IO_COUNT,                          \
 	  .base = offsetof(s, op.io) }
-/* Less --recheck, for what does not compare; --input-format alone, for what is
- * never replaced either. */
-#define VS_GROUP_OUTPUT(s)                                                    \
-	{ .rows = vs_rows_io, .n = 2, .base = offsetof(s, op.io) }
+/* --input-format alone: for what is never replaced. */
 #define VS_GROUP_INPUT(s)                                                     \
 	{ .rows = vs_rows_io, .n = 1, .base = offsetof(s, op.io) }
 

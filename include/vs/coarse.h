@@ -19,6 +19,9 @@ int vs_coarse_create(struct vs_ctx *ctx, const float *centroids,
 		     uint32_t nlist, uint32_t dim, struct vs_coarse **out,
 		     struct vs_err *err) VS_MUST_CHECK;
 void vs_coarse_destroy(struct vs_ctx *ctx, struct vs_coarse *c);
+/* The least memory that creating and then assigning or probing take; threads
+ * take more where there is more. */
+uint64_t vs_coarse_bytes(uint32_t nlist, uint32_t dim);
 
 /* Rows of f32 or u8, dense: [n][dim]. */
 struct vs_rows {
@@ -29,14 +32,16 @@ struct vs_rows {
 };
 
 /* cell[i]: the centroid nearest to row i under L2, lowest on ties.  dist (may
- * be NULL) gets the canonical squared distances.  Parallel. */
+ * be NULL) gets the canonical squared distances.  Parallel.  VS_EAGAIN when the
+ * context says stop. */
 int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 		     const struct vs_rows *rows, uint32_t *cell, float *dist,
 		     struct vs_err *err) VS_MUST_CHECK;
 
 /* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i under
  * metric (L2, or IP: largest product), the very nearest first, the others in
- * ascending cell order.  1 <= nprobe <= nlist.  Parallel. */
+ * ascending cell order.  1 <= nprobe <= nlist.  Parallel.  VS_EAGAIN when the
+ * context says stop. */
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		    enum vs_metric metric, const struct vs_rows *queries,
 		    uint32_t nprobe, uint32_t *cells,

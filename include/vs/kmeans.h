@@ -5,7 +5,8 @@
  * integers: of the values themselves for u8, of values scaled to a fixed point
  * from the largest magnitude for f32, so any order and any split of the rows
  * gives the same bits.  An empty cell takes half of the largest: a copy of its
- * centroid, both nudged apart (as Faiss does, Clustering.cpp).
+ * centroid, both nudged apart (as Faiss does, Clustering.cpp).  Centroids are
+ * finite: values past the range of f32 stay at its end.
  */
 #ifndef VS_KMEANS_H
 #define VS_KMEANS_H
@@ -20,11 +21,15 @@ struct vs_kmeans_params {
 
 struct vs_kmeans_result {
 	float *centroids;    /* [nlist][dim], owned by the caller (vs_free) */
-	uint32_t iterations; /* done; fewer when nothing moves any more */
+	uint32_t iterations; /* done; fewer when the objective stays equal */
 	double objective;    /* mean squared distance at the last assignment */
 	double imbalance;    /* nlist * sum(n_i^2) / n^2 at that assignment */
 	uint64_t n_repaired; /* empty cells refilled, over all iterations */
 };
+
+/* The least memory that vs_kmeans takes beside the rows, whose p is not used.
+ */
+uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist);
 
 /* rows->n >= nlist is required (VS_EDATA otherwise).  VS_EAGAIN when the
  * context says stop. */

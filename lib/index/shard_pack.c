@@ -1,11 +1,10 @@
 /* shard_pack.c - turns the rows of a range into panels, terms and ids, packed
  * by all threads and written in file order.
  */
-#include <string.h>
-
 #include "shard_build_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
+#include "vs/panel.h"
 #include "vs/par.h"
 
 #define SLOT_BYTES 262144u /* panels packed at a time */
@@ -110,38 +109,6 @@ static uint32_t cell_of_panel(const struct vs_build *b, uint64_t panel)
 	return lo;
 }
 
-static int32_t term_of(const struct vs_build *b, const uint8_t *row)
-{
-	uint32_t dim = b->src->dim;
-	float f;
-	int32_t bits;
-
-	if (b->src->dtype == VS_U8 && dim > VS_TILE_U8_IP_DIM_MAX)
-		return b->spec->metric == VS_L2 && dim <= VS_TILE_U8_DIM_MAX ?
-			       vs_term_l2_u8(row, dim) :
-			       0; /* too wide for tiles */
-	if (b->src->dtype == VS_U8)
-		return b->spec->metric == VS_L2 ? vs_term_l2_u8(row, dim) :
-						  vs_term_ip_u8(row, dim);
-	f = b->spec->metric == VS_L2 ?
-		    vs_term_l2_f32((const float *)(const void *)row, dim) :
-		    vs_term_ip_f32((const float *)(const void *)row, dim);
-	memcpy(&bits, &f, sizeof(bits));
-	return bits;
-}
-
-static int32_t term_of_padding(const struct vs_build *b)
-{
-	float f = b->spec->metric == VS_L2 ? VS_TERM_PAD_L2_F32 :
-					     VS_TERM_PAD_IP_F32;
-	int32_t bits;
-
-	if (b->src->dtype == VS_U8)
-		return VS_TERM_PAD_U8;
-	memcpy(&bits, &f, sizeof(bits));
-	return bits;
-}
-
 static void put_id(const struct vs_build *b, uint8_t *ids, size_t i,
 		   uint64_t id)
 {
@@ -155,29 +122,21 @@ static void put_id(const struct vs_build *b, uint8_t *ids, size_t i,
 static void pack_panel(const struct vs_build *b, struct vs_build_slot *s,
 		       uint64_t p, size_t to, uint64_t n_real)
 {
-	const uint8_t *rows[VS_PANEL_ROWS];
-	const float *f32[VS_PANEL_ROWS];
+	const struct vs_panel_kind kind = { b->src->dtype, b->spec->metric,
+					    b->src->dim };
+	const void *rows[VS_PANEL_ROWS];
 	uint64_t place;
-	size_t i, slot;
+	size_t i;
 
 	for (i = 0; i < VS_PANEL_ROWS; i++) {
 		place = p * VS_PANEL_ROWS + i;
-		slot = to * VS_PANEL_ROWS + i;
 		rows[i] = i < n_real ? b->range_rows + place * b->row_bytes :
 				       NULL;
-		f32[i] = (const float *)(const void *)rows[i];
-		s->terms[slot] = i < n_real ? term_of(b, rows[i]) :
-					      term_of_padding(b);
-		put_id(b, s->ids, slot,
+		put_id(b, s->ids, to * VS_PANEL_ROWS + i,
 		       i < n_real ? b->range_ids[place] : VS_ID_NONE);
 	}
-	if (b->src->dtype == VS_U8)
-		vs_pack_panel_u8(rows, b->src->dim,
-				 s->panels + to * b->panel_bytes);
-	else
-		vs_pack_panel_f32(f32, b->src->dim,
-				  (float *)(void *)(s->panels +
-						    to * b->panel_bytes));
+	vs_panel_pack(&kind, rows, s->panels + to * b->panel_bytes,
+		      s->terms + to * VS_PANEL_ROWS);
 }
 
 static size_t block_panels(const struct run *r, size_t block)

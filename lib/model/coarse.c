@@ -6,6 +6,7 @@
  */
 #include "vs/coarse.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +111,9 @@ struct scratch {
 	struct vs_hit *hit; /* cells with canonical keys */
 };
 
-/* One call of assign or probe. */
+/* One call of assign or probe.  Each worker of the parallel loop has a scratch
+ * and takes items until none are left, so there need be no more scratches than
+ * items, nor more than memory allows. */
 struct job {
 	struct vs_ctx *ctx;
 	const struct vs_coarse *c;
@@ -119,16 +122,38 @@ struct job {
 	uint32_t nprobe; /* 0: assign */
 	uint32_t *cells;
 	float *dist;
-	struct scratch *scratch; /* [n_threads] */
+	struct scratch *scratch; /* [n_workers] */
+	size_t n_workers;
+	size_t n_items;
+	atomic_size_t next; /* the item to be taken */
 };
+
+static uint64_t scratch_bytes(uint32_t nlist, uint32_t dim)
+{
+	uint64_t padded = vs_panels_of(nlist) * VS_PANEL_ROWS;
+	uint64_t row = (VS_TILE_W + 1) * sizeof(float) * (uint64_t)dim;
+
+	return padded * (VS_TILE_W * sizeof(float) + sizeof(uint32_t) +
+			 sizeof(struct vs_hit)) +
+	       row + sizeof(struct scratch) + 6 * 2 * VS_ALIGN;
+}
+
+uint64_t vs_coarse_bytes(uint32_t nlist, uint32_t dim)
+{
+	uint64_t padded = vs_panels_of(nlist) * VS_PANEL_ROWS;
+
+	return (padded + nlist) * dim * sizeof(float) +
+	       padded * 2 * sizeof(float) + sizeof(struct vs_coarse) +
+	       5 * 2 * VS_ALIGN + scratch_bytes(nlist, dim);
+}
 
 static void scratch_free(struct job *j)
 {
-	unsigned t;
+	size_t t;
 
 	if (j->scratch == NULL)
 		return;
-	for (t = 0; t < j->ctx->n_threads; t++) {
+	for (t = 0; t < j->n_workers; t++) {
 		vs_free(j->ctx, j->scratch[t].packed);
 		vs_free(j->ctx, j->scratch[t].scores);
 		vs_free(j->ctx, j->scratch[t].row);
@@ -144,12 +169,18 @@ static int scratch_alloc(struct job *j, struct vs_err *err)
 	struct vs_ctx *ctx = j->ctx;
 	size_t padded = j->c->n_panels * VS_PANEL_ROWS;
 	struct scratch *s;
-	unsigned t;
+	uint64_t fit;
+	size_t t;
 
-	j->scratch = vs_zalloc(ctx, ctx->n_threads, sizeof(*s), what, err);
+	/* Half of what is left: other threads of the caller may want some. */
+	fit = vs_mem_left(ctx) / 2 / scratch_bytes(j->c->nlist, j->c->dim);
+	j->n_workers = (size_t)vs_min_u64(ctx->n_threads, j->n_items);
+	j->n_workers = (size_t)vs_min_u64(j->n_workers, fit);
+	j->n_workers = vs_max_size(j->n_workers, 1);
+	j->scratch = vs_zalloc(ctx, j->n_workers, sizeof(*s), what, err);
 	if (j->scratch == NULL)
 		return VS_ENOMEM;
-	for (t = 0; t < ctx->n_threads; t++) {
+	for (t = 0; t < j->n_workers; t++) {
 		s = &j->scratch[t];
 		s->packed = vs_alloc(ctx, j->c->dim,
 				     VS_TILE_W * sizeof(float), what, err);
@@ -416,29 +447,45 @@ static void run_tile(const struct job *j, struct scratch *s, uint64_t first,
 	}
 }
 
-static int body(void *arg, size_t item, unsigned thread, struct vs_err *err)
+static int run_item(const struct job *j, struct scratch *s, size_t item,
+		    struct vs_err *err)
 {
-	const struct job *j = arg;
 	uint64_t first = (uint64_t)item * GROUPS_PER_ITEM * VS_TILE_W;
 	uint64_t end = first + GROUPS_PER_ITEM * VS_TILE_W;
 
-	(void)err;
 	if (end > j->rows->n)
 		end = j->rows->n;
-	for (; first < end; first += VS_TILE_W)
-		run_tile(j, &j->scratch[thread], first,
+	for (; first < end; first += VS_TILE_W) {
+		if (vs_ctx_stopping(j->ctx))
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
+		run_tile(j, s, first,
 			 (unsigned)vs_min_u64(end - first, VS_TILE_W));
+	}
 	return 0;
+}
+
+static int body(void *arg, size_t worker, unsigned thread, struct vs_err *err)
+{
+	struct job *j = arg;
+	size_t item;
+	int rc = 0;
+
+	(void)thread;
+	while (rc == 0 && (item = atomic_fetch_add(&j->next, 1)) < j->n_items)
+		rc = run_item(j, &j->scratch[worker], item, err);
+	return rc;
 }
 
 static int run(struct job *j, struct vs_err *err)
 {
-	size_t n_items = (size_t)vs_div_up(j->rows->n,
-					   GROUPS_PER_ITEM * VS_TILE_W);
-	int rc = scratch_alloc(j, err);
+	int rc;
 
+	j->n_items = (size_t)vs_div_up(j->rows->n,
+				       GROUPS_PER_ITEM * VS_TILE_W);
+	atomic_init(&j->next, 0);
+	rc = scratch_alloc(j, err);
 	if (rc == 0)
-		rc = vs_par_for(j->ctx, n_items, body, j, err);
+		rc = vs_par_for(j->ctx, j->n_workers, body, j, err);
 	scratch_free(j);
 	return rc;
 }

@@ -1,7 +1,9 @@
 /* kmeans.c - the iterations; assignment itself is vs/coarse.h. */
 #include "vs/kmeans.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "vs/hash.h"
@@ -22,8 +24,10 @@ struct state {
 	float *dist;      /* [n] */
 	uint64_t *start;  /* [nlist + 1]: rows of a cell in order[] */
 	uint32_t *order;  /* [n]: rows sorted by cell, ascending within */
-	int64_t *sum;     /* [n_threads][dim] */
-	double scale;     /* f32: fixed point = round(x * scale) */
+	int64_t *sum;     /* [n_workers][dim] */
+	size_t n_workers; /* of the parallel update */
+	atomic_size_t next; /* the cell to be updated next */
+	double scale;     /* f32: fixed point = trunc(x * scale) */
 	struct vs_rng repair;
 };
 
@@ -40,7 +44,7 @@ static int state_alloc(struct state *s, struct vs_err *err)
 {
 	static const char what[] = "k-means state";
 	struct vs_ctx *ctx = s->ctx;
-	uint64_t n = s->rows->n;
+	uint64_t n = s->rows->n, left, later, fit;
 
 	s->cell = vs_alloc(ctx, n, sizeof(*s->cell), what, err);
 	if (s->cell == NULL)
@@ -55,9 +59,37 @@ static int state_alloc(struct state *s, struct vs_err *err)
 			    err);
 	if (s->start == NULL)
 		return VS_ENOMEM;
-	s->sum = vs_alloc(ctx, ctx->n_threads,
-			  s->rows->dim * sizeof(*s->sum), what, err);
+	/* One worker will do, and the assignment comes first. */
+	left = vs_mem_left(ctx);
+	later = vs_coarse_bytes(s->nlist, s->rows->dim);
+	fit = left < later ? 0 : (left - later) / 2 /
+				       (s->rows->dim * sizeof(*s->sum));
+	s->n_workers = (size_t)vs_min_u64(ctx->n_threads, s->nlist);
+	s->n_workers = (size_t)vs_min_u64(s->n_workers, fit);
+	s->n_workers = vs_max_size(s->n_workers, 1);
+	s->sum = vs_alloc(ctx, s->n_workers, s->rows->dim * sizeof(*s->sum),
+			  what, err);
 	return s->sum == NULL ? VS_ENOMEM : 0;
+}
+
+/* Slots of the set that finds distinct seeds. */
+static uint64_t seen_slots(uint32_t nlist)
+{
+	uint64_t n = 1024;
+
+	while (n <= 4 * (uint64_t)nlist)
+		n *= 2;
+	return n;
+}
+
+uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist)
+{
+	uint64_t state = rows->n * 12 + (nlist + 1) * 8ull + rows->dim * 8ull +
+			 nlist * 4ull * rows->dim + 6 * 2 * VS_ALIGN;
+	uint64_t seeds = seen_slots(nlist) * 8 + 2 * VS_ALIGN;
+	uint64_t coarse = vs_coarse_bytes(nlist, rows->dim);
+
+	return state + (seeds > coarse ? seeds : coarse);
 }
 
 static const void *row_at(const struct vs_rows *rows, uint64_t i)
@@ -124,13 +156,11 @@ static int seed_centroids(struct state *s, uint64_t seed, struct vs_err *err)
 {
 	const struct vs_rows *rows = s->rows;
 	size_t row_bytes = rows->dim * vs_dtype_size(rows->dtype);
-	struct seen set = { NULL, 1023 };
+	struct seen set = { NULL, seen_slots(s->nlist) - 1 };
 	uint32_t *perm = s->order, t;
 	struct vs_rng rng;
 	uint64_t i, j, n = 0, n_copies = 0;
 
-	while (set.mask < 4 * (uint64_t)s->nlist)
-		set.mask = set.mask * 2 + 1;
 	set.slot = vs_zalloc(s->ctx, set.mask + 1, sizeof(*set.slot),
 			     "k-means seeds", err);
 	if (set.slot == NULL)
@@ -192,24 +222,45 @@ static void add_row(const struct state *s, uint64_t i, int64_t *sum)
 				    s->scale);
 }
 
-/* The mean of one cell; an empty one keeps its centroid for the repair. */
-static int update_cell(void *arg, size_t c, unsigned thread,
-		       struct vs_err *err)
+/* Rounding must not make an infinity of values near the largest. */
+static float clamped(double v)
 {
-	struct state *s = arg;
+	const double most = (double)FLT_MAX;
+
+	if (v > most)
+		return FLT_MAX;
+	return v < -most ? -FLT_MAX : (float)v;
+}
+
+/* The mean of one cell; an empty one keeps its centroid for the repair. */
+static void update_cell(struct state *s, size_t c, int64_t *sum)
+{
 	uint32_t dim = s->rows->dim, x;
-	int64_t *sum = s->sum + (size_t)thread * dim;
 	uint64_t i, n = s->start[c + 1] - s->start[c];
 
-	(void)err;
 	if (n == 0)
-		return 0;
+		return;
 	memset(sum, 0, dim * sizeof(*sum));
 	for (i = s->start[c]; i < s->start[c + 1]; i++)
 		add_row(s, s->order[i], sum);
 	for (x = 0; x < dim; x++)
 		s->centroids[c * dim + x] =
-			(float)((double)sum[x] / s->scale / (double)n);
+			clamped((double)sum[x] / s->scale / (double)n);
+}
+
+static int update_cells(void *arg, size_t worker, unsigned thread,
+			struct vs_err *err)
+{
+	struct state *s = arg;
+	int64_t *sum = s->sum + worker * s->rows->dim;
+	size_t c;
+
+	(void)thread;
+	while ((c = atomic_fetch_add(&s->next, 1)) < s->nlist) {
+		if (vs_ctx_stopping(s->ctx))
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
+		update_cell(s, c, sum);
+	}
 	return 0;
 }
 
@@ -251,8 +302,8 @@ static int repair_empty(struct state *s, uint64_t *n_repaired,
 		b = s->centroids + (size_t)donor * dim;
 		for (x = 0; x < dim; x++) {
 			eps = x % 2 == 0 ? SPLIT_EPS : -SPLIT_EPS;
-			a[x] = b[x] * (1 + eps);
-			b[x] = b[x] * (1 - eps);
+			a[x] = clamped((double)(b[x] * (1 + eps)));
+			b[x] = clamped((double)(b[x] * (1 - eps)));
 		}
 		size[c] = size[donor] / 2;
 		size[donor] -= size[c];
@@ -291,7 +342,8 @@ static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 	out->imbalance = s->nlist * total / (double)n / (double)n;
 	if (last)
 		return 0;
-	rc = vs_par_for(s->ctx, s->nlist, update_cell, s, err);
+	atomic_store(&s->next, 0);
+	rc = vs_par_for(s->ctx, s->n_workers, update_cells, s, err);
 	if (rc != 0)
 		return rc;
 	return repair_empty(s, &out->n_repaired, err);
@@ -300,7 +352,7 @@ static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 static int lloyd(struct state *s, const struct vs_kmeans_params *params,
 		 struct vs_kmeans_result *out, struct vs_err *err)
 {
-	double before = INFINITY;
+	double before = -1; /* none is that small */
 	uint64_t repaired;
 	uint32_t it;
 	int rc;
@@ -321,7 +373,8 @@ static int lloyd(struct state *s, const struct vs_kmeans_params *params,
 			   out->imbalance);
 		vs_ctx_progress(s->ctx, "k-means", it, params->iterations,
 				"iterations");
-		/* Nothing moved: a further round would give the same. */
+		/* The objective has come to rest; rounds that go on without
+		 * lowering it are not worth their time. */
 		if (out->objective == before && repaired == out->n_repaired)
 			break;
 		before = out->objective;

@@ -76,12 +76,37 @@ void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *m)
 	vs_free(ctx, m);
 }
 
+static int parse_info(const struct vs_yaml_doc *doc, const char *path,
+		      struct vs_model *m, struct vs_err *err)
+{
+	static const char *const keys[] = {
+		"index",	"input", "input_rows", "sample_rows",
+		"iterations",	"seed",	 "objective",  "imbalance",
+		"repaired",	NULL
+	};
+	const struct vs_yaml *root = vs_yaml_root(doc);
+	const char *text;
+	int rc = vs_yaml_only(doc, root, keys, err);
+
+	if (rc == 0)
+		rc = vs_yaml_text(doc, root, "index", &text, err);
+	if (rc == 0 && vs_factory_parse(text, &m->index, NULL) != 0)
+		rc = vs_fail(err, VS_EVERSION,
+			     "%s: trained for an index '%.60s' that this "
+			     "version does not know", path, text);
+	if (rc == 0)
+		rc = vs_yaml_text(doc, root, "input", &text, err);
+	if (rc == 0 && !vs_digest_parse(text, &m->input))
+		rc = vs_fail(err, VS_EDATA, "%s: input is '%.40s', no digest",
+			     path, text);
+	return rc;
+}
+
 static int read_info(struct vs_ctx *ctx, struct vs_cont *c,
 		      struct vs_model *m, struct vs_err *err)
 {
 	struct vs_yaml_doc *doc;
 	struct vs_span span;
-	const char *text;
 	char *buf;
 	int rc = vs_cont_find(c, VS_SEC_INFO, 1, &span, err);
 
@@ -101,16 +126,7 @@ static int read_info(struct vs_ctx *ctx, struct vs_cont *c,
 	vs_free(ctx, buf);
 	if (rc != 0)
 		return rc;
-	rc = vs_yaml_text(doc, vs_yaml_root(doc), "index", &text, err);
-	if (rc == 0 && vs_factory_parse(text, &m->index, NULL) != 0)
-		rc = vs_fail(err, VS_EVERSION,
-			     "%s: trained for an index '%.60s' that this "
-			     "version does not know", vs_cont_path(c), text);
-	if (rc == 0)
-		rc = vs_yaml_text(doc, vs_yaml_root(doc), "input", &text, err);
-	if (rc == 0 && !vs_digest_parse(text, &m->input))
-		rc = vs_fail(err, VS_EDATA, "%s: input is '%.40s', no digest",
-			     vs_cont_path(c), text);
+	rc = parse_info(doc, vs_cont_path(c), m, err);
 	vs_yaml_destroy(ctx, doc);
 	return rc;
 }

@@ -4,7 +4,7 @@
 #include "op_int.h"
 #include "vs/mem.h"
 
-#define DIGEST_BYTES (2u << 20) /* hashed at a time */
+#define BLOCK_BYTES (2u << 20) /* of rows, read at a time */
 
 bool vs_part_parse(const char *text, struct vs_part *out)
 {
@@ -139,6 +139,14 @@ void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
 	out->arg = s;
 }
 
+size_t vs_op_block_rows(struct vs_ctx *ctx, size_t row_bytes, uint64_t n_rows)
+{
+	uint64_t most = vs_min_u64(BLOCK_BYTES, vs_mem_left(ctx) / 8);
+	uint64_t n = vs_min_u64(n_rows, most / (row_bytes + 8));
+
+	return n == 0 ? 1 : (size_t)n;
+}
+
 static int hash_source(struct vs_ctx *ctx, const struct vs_source *src,
 		       struct vs_hasher *h, struct vs_err *err)
 {
@@ -147,13 +155,19 @@ static int hash_source(struct vs_ctx *ctx, const struct vs_source *src,
 	void *rows;
 	int rc;
 
-	n = vs_max_size(DIGEST_BYTES / row_bytes, 1);
+	n = vs_op_block_rows(ctx, row_bytes, src->n_rows);
 	rows = vs_alloc(ctx, n, row_bytes, "rows", err);
 	if (rows == NULL)
 		return VS_ENOMEM;
 	ids = vs_alloc(ctx, n, sizeof(*ids), "ids", err);
 	rc = ids == NULL ? VS_ENOMEM : src->rewind(src->arg, ctx, err);
 	while (rc == 0 && got > 0) {
+		if (vs_ctx_stopping(ctx)) {
+			rc = vs_fail(err, VS_EAGAIN,
+				     "%s: stopped while hashing; run again",
+				     src->name);
+			break;
+		}
 		rc = src->next(src->arg, ctx, rows, ids, n, &got, err);
 		if (rc == 0)
 			vs_hasher_add(h, rows, got * row_bytes);

@@ -25,6 +25,10 @@ enum vs_publish vs_op_how(bool replace);
 int vs_op_check_kind(const char *name, enum vs_dtype dtype,
 		     enum vs_metric metric, struct vs_err *err) VS_MUST_CHECK;
 
+/* How many of n_rows rows to read at a time, each with an id beside it: what
+ * 2 MiB hold, or an eighth of the memory that is left; at least 1. */
+size_t vs_op_block_rows(struct vs_ctx *ctx, size_t row_bytes, uint64_t n_rows);
+
 /* A vs_source over an opened set: all rows with ids id_base + ordinal, or only
  * those that select picks. */
 struct vs_op_stream {

@@ -82,8 +82,10 @@ int vs_op_queries_read(struct vs_ctx *ctx, struct vs_op_queries *q,
 {
 	uint32_t dim = vs_vecs_dim(q->vecs);
 	enum vs_dtype from = vs_vecs_dtype(q->vecs);
+	uint8_t *to = rows;
+	size_t step, m;
 	float *wide;
-	int rc;
+	int rc = 0;
 
 	if (from == VS_U8 || q->dtype == VS_F32) {
 		rc = vs_vecs_read(ctx, q->vecs, first, n, rows, err);
@@ -91,12 +93,18 @@ int vs_op_queries_read(struct vs_ctx *ctx, struct vs_op_queries *q,
 			widen(rows, n * dim);
 		return rc;
 	}
-	wide = vs_alloc(ctx, n, dim * sizeof(float), "queries", err);
+	/* A few at a time: as f32 they take four times the room that the caller
+	 * has made for them. */
+	step = vs_op_block_rows(ctx, dim * sizeof(float), n);
+	wide = vs_alloc(ctx, step, dim * sizeof(float), "queries", err);
 	if (wide == NULL)
 		return VS_ENOMEM;
-	rc = vs_vecs_read(ctx, q->vecs, first, n, wide, err);
-	if (rc == 0)
-		rc = narrow(q, wide, first, n, rows, err);
+	for (; rc == 0 && n > 0; n -= m, first += m, to += m * dim) {
+		m = vs_min_size(n, step);
+		rc = vs_vecs_read(ctx, q->vecs, first, m, wide, err);
+		if (rc == 0)
+			rc = narrow(q, wide, first, m, to, err);
+	}
 	vs_free(ctx, wide);
 	return rc;
 }

@@ -8,7 +8,6 @@
 
 #define PER_CENTROID 256u     /* rows sampled for each centroid by default */
 #define PER_CENTROID_LOW 39u  /* fewer give a warning, as in Faiss */
-#define BLOCK_BYTES (2u << 20) /* read at a time */
 
 /* The state of one vs-train. */
 struct train {
@@ -40,19 +39,57 @@ static int fingerprint(struct train *t, struct vs_err *err)
 	return 0;
 }
 
-static void choose_sample_size(struct train *t)
+static int choose_sample_size(struct train *t, struct vs_err *err)
 {
 	uint64_t n = vs_vecs_rows(t->vecs), want = t->args->sample;
 
 	if (want == 0)
 		want = (uint64_t)t->index.nlist * PER_CENTROID;
 	t->n_sample = vs_min_u64(want, n);
+	if (t->n_sample < t->index.nlist)
+		return vs_fail(err, VS_EDATA,
+			       "%s: %llu training rows for %u centroids; give "
+			       "at least as many rows, or a smaller nlist",
+			       vs_vecs_name(t->vecs),
+			       (unsigned long long)t->n_sample,
+			       t->index.nlist);
+	if (t->n_sample > UINT32_MAX)
+		return vs_fail(err, VS_EUSAGE,
+			       "%s: %llu training rows; at most 2^32 - 1: give "
+			       "a smaller --sample", vs_vecs_name(t->vecs),
+			       (unsigned long long)t->n_sample);
+	return 0;
+}
+
+static void warn_of_few_rows(const struct train *t)
+{
 	if (t->n_sample < (uint64_t)t->index.nlist * PER_CENTROID_LOW)
 		vs_ctx_log(t->ctx, VS_LOG_WARN,
 			   "%llu rows train %u centroids: fewer than %u each; "
 			   "give more rows or a smaller nlist",
 			   (unsigned long long)t->n_sample, t->index.nlist,
 			   PER_CENTROID_LOW);
+}
+
+/* Refuses before the input is read what would fail after hours of it: the
+ * sample and the state of k-means must fit together. */
+static int check_memory(struct train *t, struct vs_err *err)
+{
+	struct vs_rows rows = { NULL, t->n_sample, t->model.dim,
+				t->model.dtype };
+	uint64_t need = t->n_sample * vs_vecs_row_bytes(t->vecs) +
+			vs_kmeans_bytes(&rows, t->index.nlist);
+	char want[VS_SIZE_TEXT_MAX], most[VS_SIZE_TEXT_MAX];
+
+	if (need <= vs_mem_left(t->ctx))
+		return 0;
+	return vs_fail(err, VS_ENOMEM,
+		       "%s: %u centroids from %llu rows need %s; the ceiling "
+		       "is %s; raise --memory or give a smaller --sample",
+		       vs_vecs_name(t->vecs), t->index.nlist,
+		       (unsigned long long)t->n_sample,
+		       vs_format_size(need, want),
+		       vs_format_size(t->ctx->memory_max, most));
 }
 
 /* Exactly n_sample rows, each subset equally likely, in file order: selection
@@ -93,11 +130,12 @@ static int read_sample(struct train *t, struct vs_err *err)
 	uint8_t *block;
 	int rc = VS_ENOMEM;
 
-	t->block_rows = vs_max_size(BLOCK_BYTES / row_bytes, 1);
 	t->sample = vs_alloc(t->ctx, t->n_sample, row_bytes,
 			     "training sample", err);
 	if (t->sample == NULL)
 		return VS_ENOMEM;
+	t->block_rows = vs_op_block_rows(t->ctx, row_bytes,
+					 vs_vecs_rows(t->vecs));
 	block = vs_alloc(t->ctx, t->block_rows, row_bytes, "rows", err);
 	if (block != NULL)
 		rc = vs_hasher_create(t->ctx, &h, err);
@@ -146,26 +184,14 @@ static int cluster_and_write(struct train *t, struct vs_err *err)
 	return rc;
 }
 
-/* A model with this fingerprint stands there; --recheck compares the whole
- * input, not only the blocks of the quick digest. */
-static int already_done(struct train *t, bool *done, struct vs_err *err)
+/* Compares the whole input, not only the blocks of the quick digest. */
+static int recheck(struct train *t, struct vs_err *err)
 {
 	const char *out = t->args->io.out;
-	struct vs_cont_head head = {
-		.kind = VS_KIND_MODEL,
-		.fingerprint = t->model.fingerprint,
-	};
 	struct vs_digest full;
 	struct vs_model *m;
-	int rc = vs_cont_done(t->ctx, out, &head, err);
+	int rc = vs_model_open(t->ctx, out, &m, err);
 
-	if (rc <= 0)
-		return rc;
-	*done = true;
-	vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: already done", out);
-	if (!t->args->io.recheck)
-		return 0;
-	rc = vs_model_open(t->ctx, out, &m, err);
 	if (rc != 0)
 		return rc;
 	rc = vs_vecs_full_digest(t->ctx, t->vecs, &full, err);
@@ -176,6 +202,27 @@ static int already_done(struct train *t, bool *done, struct vs_err *err)
 			     vs_vecs_name(t->vecs));
 	vs_model_destroy(t->ctx, m);
 	return rc;
+}
+
+/* Whether a model with this fingerprint stands there. */
+static int already_done(struct train *t, bool *done, struct vs_err *err)
+{
+	const char *out = t->args->io.out;
+	struct vs_cont_head head = {
+		.kind = VS_KIND_MODEL,
+		.fingerprint = t->model.fingerprint,
+	};
+	int rc = vs_cont_done(t->ctx, out, &head, err);
+
+	if (rc <= 0)
+		return rc;
+	if (t->args->io.recheck)
+		rc = recheck(t, err);
+	if (rc < 0)
+		return rc;
+	*done = true;
+	vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: already done", out);
+	return 0;
 }
 
 static int train(struct train *t, struct vs_err *err)
@@ -194,9 +241,10 @@ static int train(struct train *t, struct vs_err *err)
 	t->model.dim = vs_vecs_dim(t->vecs);
 	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype,
 			      t->model.metric, err);
+	if (rc == 0)
+		rc = choose_sample_size(t, err);
 	if (rc != 0)
 		return rc;
-	choose_sample_size(t);
 	rc = vs_vecs_quick_digest(t->ctx, t->vecs, &t->quick, err);
 	if (rc == 0)
 		rc = fingerprint(t, err);
@@ -204,7 +252,10 @@ static int train(struct train *t, struct vs_err *err)
 		rc = already_done(t, &done, err);
 	if (rc != 0 || done)
 		return rc;
-	rc = read_sample(t, err);
+	warn_of_few_rows(t);
+	rc = check_memory(t, err);
+	if (rc == 0)
+		rc = read_sample(t, err);
 	return rc == 0 ? cluster_and_write(t, err) : rc;
 }
 
@@ -218,6 +269,9 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 		rc = vs_fail(err, VS_EUSAGE,
 			     "Flat needs no training: build it with "
 			     "vs-build -i Flat");
+	if (rc == 0)
+		rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,
+				     args->io.n_inputs, err);
 	if (rc == 0)
 		rc = train(&t, err);
 	vs_free(ctx, t.sample);

@@ -9,8 +9,8 @@
 #include "op_int.h"
 #include "queries.h"
 #include "vs/host.h"
-#include "vs/kern.h"
 #include "vs/mem.h"
+#include "vs/panel.h"
 #include "vs/par.h"
 
 #define BLOCK_BYTES (16u << 20) /* rows read at a time */
@@ -21,9 +21,11 @@ struct truth {
 	const struct vs_truth_args *args;
 	struct vs_vecs *vecs;
 	struct vs_op_queries queries;
-	struct vs_digest base; /* quick digest of the vectors */
+	struct vs_digest base;  /* quick digest of the vectors */
+	struct vs_hasher *hash; /* makes the full one; NULL when it is made */
+	enum vs_hits_format format; /* of the output */
 	struct vs_hits_info info;
-	struct vs_digest fingerprint;
+	struct vs_digest fingerprint; /* of the task */
 	struct vs_sink *sink, *distances;
 	struct vs_query_report *report;
 
@@ -42,44 +44,25 @@ static enum vs_dtype dtype_of(const struct truth *t)
 	return vs_vecs_dtype(t->vecs);
 }
 
-static int32_t term_of(const struct truth *t, const uint8_t *row)
-{
-	uint32_t dim = vs_vecs_dim(t->vecs);
-	const float *f = (const float *)(const void *)row;
-	bool l2 = t->args->metric == VS_L2;
-	float v;
-
-	if (dtype_of(t) == VS_U8)
-		return l2 ? vs_term_l2_u8(row, dim) : vs_term_ip_u8(row, dim);
-	v = l2 ? vs_term_l2_f32(f, dim) : vs_term_ip_f32(f, dim);
-	return (int32_t)vs_f32_bits(v);
-}
-
-/* Packs one panel of the block; rows past the end are zero rows, and the
- * engine drops them by their number. */
+/* Packs one panel of the block.  Rows past the end pass no tile or are dropped
+ * by their number. */
 static int pack_one(void *arg, size_t panel, unsigned thread,
 		    struct vs_err *err)
 {
 	struct truth *t = arg;
-	uint32_t dim = vs_vecs_dim(t->vecs);
-	const uint8_t *u8[VS_PANEL_ROWS];
-	const float *f32[VS_PANEL_ROWS];
+	struct vs_panel_kind kind = { dtype_of(t), t->args->metric,
+				      vs_vecs_dim(t->vecs) };
+	const void *rows[VS_PANEL_ROWS];
 	size_t i, row;
 
 	(void)thread;
 	(void)err;
 	for (i = 0; i < VS_PANEL_ROWS; i++) {
 		row = panel * VS_PANEL_ROWS + i;
-		u8[i] = row < t->n ? t->rows + row * t->row_bytes : NULL;
-		f32[i] = (const float *)(const void *)u8[i];
-		t->terms[row] = row < t->n ? term_of(t, u8[i]) : 0;
+		rows[i] = row < t->n ? t->rows + row * t->row_bytes : NULL;
 	}
-	if (dtype_of(t) == VS_U8)
-		vs_pack_panel_u8(u8, dim, t->panels + panel * t->panel_bytes);
-	else
-		vs_pack_panel_f32(f32, dim,
-				  (float *)(void *)(t->panels +
-						    panel * t->panel_bytes));
+	vs_panel_pack(&kind, rows, t->panels + panel * t->panel_bytes,
+		      t->terms + panel * VS_PANEL_ROWS);
 	return 0;
 }
 
@@ -108,10 +91,35 @@ static int scan_block(struct truth *t, struct vs_batch *b, struct vs_err *err)
 	};
 	int rc = vs_vecs_read(t->ctx, t->vecs, t->first, t->n, t->rows, err);
 
+	if (rc == 0 && t->hash != NULL)
+		vs_hasher_add(t->hash, t->rows, t->n * t->row_bytes);
 	if (rc == 0)
 		rc = vs_par_for(t->ctx, (size_t)vs_panels_of(t->n), pack_one,
 				t, err);
 	return rc == 0 ? vs_batch_scan(t->ctx, b, &scan, err) : rc;
+}
+
+static int open_sink(struct truth *t, struct vs_err *err)
+{
+	return vs_sink_create(t->ctx, t->args->io.out, t->format, &t->info,
+			      &t->fingerprint, &t->sink, err);
+}
+
+/* A .vsh begins with the full digest of the vectors, which --recheck compares.
+ * It is known after the first pass: then the output, so far empty, starts
+ * anew. */
+static int put_full_digest(struct truth *t, struct vs_err *err)
+{
+	if (t->hash == NULL)
+		return 0;
+	vs_hasher_done(t->hash, &t->info.sources[0].fingerprint);
+	vs_hasher_destroy(t->ctx, t->hash);
+	t->hash = NULL;
+	if (t->format != VS_HITS_VSH)
+		return 0;
+	vs_sink_abort(t->ctx, t->sink);
+	t->sink = NULL;
+	return open_sink(t, err);
 }
 
 /* All vectors for one block of queries. */
@@ -141,6 +149,8 @@ static int scan_all(struct truth *t, const struct vs_rows *queries,
 	}
 	if (rc == 0)
 		rc = vs_batch_finish(t->ctx, b, &hits, err);
+	if (rc == 0)
+		rc = put_full_digest(t, err);
 	if (rc == 0) {
 		t->report->secs_search += vs_host_secs() - start;
 		t->report->n_distances += vs_batch_distances(b);
@@ -156,12 +166,14 @@ static int scan_all(struct truth *t, const struct vs_rows *queries,
 static int blocks_alloc(struct truth *t, struct vs_err *err)
 {
 	uint64_t left = vs_mem_left(t->ctx) / 4;
+	uint64_t n_rows = vs_vecs_rows(t->vecs);
 	size_t n;
 
 	t->row_bytes = vs_vecs_row_bytes(t->vecs);
 	t->panel_bytes = vs_panel_bytes(dtype_of(t), vs_vecs_dim(t->vecs));
 	/* Rows and panels of a block take a quarter of what is left. */
 	n = (size_t)vs_min_u64(BLOCK_BYTES, left / 2) / t->row_bytes;
+	n = (size_t)vs_min_u64(n, vs_panels_of(n_rows) * VS_PANEL_ROWS);
 	n -= n % VS_PANEL_ROWS;
 	if (n < VS_PANEL_ROWS)
 		n = VS_PANEL_ROWS;
@@ -184,8 +196,11 @@ static int scan_blocks(struct truth *t, struct vs_err *err)
 	void *p;
 	int rc = blocks_alloc(t, err);
 
+	if (rc == 0)
+		rc = vs_hasher_create(t->ctx, &t->hash, err);
 	if (rc != 0)
 		return rc;
+	vs_vecs_digest_head(t->vecs, t->hash);
 	most = vs_mem_left(t->ctx) / 2 /
 	       (vs_batch_bytes_per_query(t->args->k) + t->row_bytes);
 	most = vs_min_u64(n, most == 0 ? 1 : most);
@@ -229,7 +244,6 @@ static int fill_info(struct truth *t, struct vs_err *err)
 		return VS_ENOMEM;
 	info->n_sources = 1;
 	info->sources[0].n_rows = vs_vecs_rows(t->vecs);
-	info->sources[0].fingerprint = t->base;
 	rc = vs_op_fingerprint_start(t->ctx, "truth", &h, err);
 	if (rc != 0)
 		return rc;
@@ -262,13 +276,42 @@ static int prepare(struct truth *t, struct vs_err *err)
 	if (rc == 0)
 		rc = fill_info(t, err);
 	t->report->n_queries = t->info.n_queries;
-	if (rc == 0)
-		t->report->n_rows = vs_vecs_rows(t->vecs);
+	if (rc != 0)
+		return rc;
+	t->report->n_rows = vs_vecs_rows(t->vecs);
+	if (t->args->k > t->report->n_rows)
+		vs_ctx_log(t->ctx, VS_LOG_WARN,
+			   "k is %u but %s holds %llu rows; results are padded "
+			   "with id -1", t->args->k, vs_vecs_name(t->vecs),
+			   (unsigned long long)t->report->n_rows);
+	return 0;
+}
+
+/* Compares all vectors with those that the output was made from. */
+static int recheck(struct truth *t, struct vs_err *err)
+{
+	const char *out = t->args->io.out;
+	const struct vs_hits_info *info;
+	struct vs_digest full;
+	struct vs_hits *h;
+	int rc = vs_hits_open(t->ctx, out, &h, err);
+
+	if (rc != 0)
+		return rc;
+	info = vs_hits_info(h);
+	rc = vs_vecs_full_digest(t->ctx, t->vecs, &full, err);
+	if (rc == 0 && (info->n_sources != 1 ||
+			!vs_digest_equal(&full,
+					 &info->sources[0].fingerprint)))
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: was made from other vectors than %s holds "
+			     "now; use --replace to make it again", out,
+			     vs_vecs_name(t->vecs));
+	vs_hits_close(t->ctx, h);
 	return rc;
 }
 
-static int already_done(struct truth *t, enum vs_hits_format format,
-			struct vs_err *err)
+static int already_done(struct truth *t, struct vs_err *err)
 {
 	struct vs_cont_head head = {
 		.kind = VS_KIND_HITS,
@@ -276,14 +319,55 @@ static int already_done(struct truth *t, enum vs_hits_format format,
 	};
 	int rc;
 
-	if (format != VS_HITS_VSH || t->args->io.replace ||
-	    t->args->distances != NULL)
+	if (t->format != VS_HITS_VSH || t->args->io.replace)
 		return 0;
 	rc = vs_cont_done(t->ctx, t->args->io.out, &head, err);
-	if (rc < 0)
+	if (rc <= 0)
 		return rc;
-	t->report->already = rc == 1;
-	return 0;
+	/* Nothing says what distances that stand there were made from. */
+	t->report->already = t->args->distances == NULL;
+	return t->args->io.recheck ? recheck(t, err) : 0;
+}
+
+/* VS_ECREATE when path holds something that cannot be the same rows of k
+ * numbers: better now than after the search. */
+static int check_size(struct truth *t, const char *path, struct vs_err *err)
+{
+	uint64_t want = t->info.n_queries * (t->info.k + 1) * 4, found;
+	struct vs_file *f;
+	int rc;
+
+	if (t->args->io.replace || strcmp(path, "-") == 0 ||
+	    !vs_path_exists(t->ctx, path))
+		return 0;
+	rc = vs_file_open(t->ctx, path, &f, err);
+	if (rc != 0)
+		return rc;
+	found = vs_file_size(f);
+	vs_file_close(t->ctx, f);
+	if (found == UINT64_MAX || found == want)
+		return 0;
+	return vs_fail(err, VS_ECREATE,
+		       "%s: exists with other contents (%llu bytes, not %llu); "
+		       "remove it or give --replace", path,
+		       (unsigned long long)found, (unsigned long long)want);
+}
+
+/* A pipe is opened for writing before check_size opens it for reading, which
+ * would wait for a writer. */
+static int open_sinks(struct truth *t, struct vs_err *err)
+{
+	const char *distances = t->args->distances;
+	bool rows = t->format == VS_HITS_IVECS || t->format == VS_HITS_FVECS;
+	int rc = open_sink(t, err);
+
+	if (rc == 0 && rows)
+		rc = check_size(t, t->args->io.out, err);
+	if (rc != 0 || distances == NULL)
+		return rc;
+	rc = vs_sink_create(t->ctx, distances, VS_HITS_FVECS, &t->info,
+			    &t->fingerprint, &t->distances, err);
+	return rc == 0 ? check_size(t, distances, err) : rc;
 }
 
 static int finish(struct truth *t, struct vs_sink **sink, struct vs_err *err)
@@ -298,27 +382,70 @@ static int finish(struct truth *t, struct vs_sink **sink, struct vs_err *err)
 
 static int run(struct truth *t, struct vs_err *err)
 {
-	enum vs_hits_format format = t->args->format;
 	int rc = prepare(t, err);
 
-	if (rc == 0 && format == VS_HITS_AUTO)
-		rc = vs_hits_format_of(t->args->io.out, &format, err);
+	t->format = t->args->format;
+	if (rc == 0 && t->format == VS_HITS_AUTO)
+		rc = vs_hits_format_of(t->args->io.out, &t->format, err);
 	if (rc == 0)
-		rc = already_done(t, format, err);
+		rc = already_done(t, err);
 	if (rc != 0 || t->report->already)
 		return rc;
-	rc = vs_sink_create(t->ctx, t->args->io.out, format, &t->info,
-			    &t->fingerprint, &t->sink, err);
-	if (rc == 0 && t->args->distances != NULL)
-		rc = vs_sink_create(t->ctx, t->args->distances, VS_HITS_FVECS,
-				    &t->info, &t->fingerprint, &t->distances,
-				    err);
+	rc = open_sinks(t, err);
 	if (rc == 0)
 		rc = scan_blocks(t, err);
 	if (rc == 0)
 		rc = finish(t, &t->sink, err);
 	if (rc == 0)
 		rc = finish(t, &t->distances, err);
+	return rc;
+}
+
+/* Whether two names, of files that need not exist, mean one file. */
+static int compare_names(struct vs_ctx *ctx, const char *a, const char *b,
+			 bool *same, struct vs_err *err)
+{
+	const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
+	const char *name_a = slash_a == NULL ? a : slash_a + 1;
+	const char *name_b = slash_b == NULL ? b : slash_b + 1;
+	char *dir_a, *dir_b;
+
+	*same = strcmp(a, b) == 0 || vs_path_same(ctx, a, b);
+	if (*same || strcmp(name_a, name_b) != 0)
+		return 0;
+	dir_a = vs_asprintf(ctx, err, "%.*s.", (int)(name_a - a), a);
+	if (dir_a == NULL)
+		return VS_ENOMEM;
+	dir_b = vs_asprintf(ctx, err, "%.*s.", (int)(name_b - b), b);
+	*same = dir_b != NULL && vs_path_same(ctx, dir_a, dir_b);
+	vs_free(ctx, dir_a);
+	vs_free(ctx, dir_b);
+	return dir_b == NULL ? VS_ENOMEM : 0;
+}
+
+/* No file may be two of: the output, the distances, an input. */
+static int check_paths(struct vs_ctx *ctx, const struct vs_truth_args *args,
+		       struct vs_err *err)
+{
+	const struct vs_op_io *io = &args->io;
+	const char *distances = args->distances;
+	bool same;
+	int rc = vs_op_check_out(ctx, io->out, io->inputs, io->n_inputs, err);
+
+	if (rc == 0)
+		rc = vs_op_check_out(ctx, io->out, &args->queries, 1, err);
+	if (rc != 0 || distances == NULL)
+		return rc;
+	rc = compare_names(ctx, io->out, distances, &same, err);
+	if (rc == 0 && same)
+		rc = vs_fail(err, VS_EUSAGE,
+			     "%s: is the output and takes the distances; "
+			     "give --distances another name", distances);
+	if (rc == 0)
+		rc = vs_op_check_out(ctx, distances, io->inputs, io->n_inputs,
+				     err);
+	if (rc == 0)
+		rc = vs_op_check_out(ctx, distances, &args->queries, 1, err);
 	return rc;
 }
 
@@ -333,12 +460,15 @@ int vs_op_truth(struct vs_ctx *ctx, const struct vs_truth_args *args,
 	if (args->k < 1 || args->k > VS_K_MAX)
 		return vs_fail(err, VS_EUSAGE, "k is %u; expected 1 to %u",
 			       args->k, VS_K_MAX);
-	rc = run(&t, err);
+	rc = check_paths(ctx, args, err);
+	if (rc == 0)
+		rc = run(&t, err);
 	vs_sink_abort(ctx, t.sink);
 	vs_sink_abort(ctx, t.distances);
 	vs_hits_info_free(ctx, &t.info);
 	vs_op_queries_close(ctx, &t.queries);
 	vs_vecs_close(ctx, t.vecs);
+	vs_hasher_destroy(ctx, t.hash);
 	vs_free(ctx, t.rows);
 	vs_free(ctx, t.panels);
 	vs_free(ctx, t.terms);

@@ -185,11 +185,78 @@ static void test_far_from_the_origin(void **state)
 	gendata_free(&q);
 }
 
+/* More threads than rows to share, and than memory for all of them. */
+static void test_many_threads_little_memory(void **state)
+{
+	static const uint64_t n_rows[] = { 50, 3000 };
+	struct vs_coarse *coarse;
+	struct gendata c, q;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	uint32_t *want, *got;
+	size_t i;
+
+	(void)state;
+	gendata_make(&c, VS_F32, 4096, 8, 200, 1);
+	for (i = 0; i < 2; i++) {
+		gendata_make(&q, VS_F32, n_rows[i], 8, 200, 2);
+		gendata_rows(&q, &rows);
+		want = malloc(q.n * sizeof(*want));
+		got = malloc(q.n * sizeof(*got));
+		start(&ctx, VS_CPU_GENERIC);
+		assert_int_equal(vs_coarse_create(&ctx, c.f32, 4096, 8,
+						  &coarse, &err), 0);
+		assert_int_equal(vs_coarse_assign(&ctx, coarse, &rows, want,
+						  NULL, &err), 0);
+		ctx.n_threads = 256;
+		ctx.memory_max = vs_coarse_bytes(4096, 8);
+		assert_int_equal(vs_coarse_assign(&ctx, coarse, &rows, got,
+						  NULL, &err), 0);
+		assert_memory_equal(want, got, q.n * sizeof(*got));
+		vs_coarse_destroy(&ctx, coarse);
+		assert_int_equal(ctx.mem_now, 0);
+		gendata_free(&q);
+		free(want);
+		free(got);
+	}
+	gendata_free(&c);
+}
+
+static void test_stop(void **state)
+{
+	struct vs_coarse *coarse;
+	struct gendata c;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	atomic_int stop;
+	uint32_t cell[100];
+
+	(void)state;
+	start(&ctx, VS_CPU_GENERIC);
+	atomic_init(&stop, 1);
+	ctx.stop = &stop;
+	gendata_make(&c, VS_F32, 100, 8, 200, 1);
+	gendata_rows(&c, &rows);
+	assert_int_equal(vs_coarse_create(&ctx, c.f32, 100, 8, &coarse, &err),
+			 0);
+	assert_int_equal(vs_coarse_assign(&ctx, coarse, &rows, cell, NULL,
+					  &err), VS_EAGAIN);
+	assert_int_equal(vs_coarse_probe(&ctx, coarse, VS_L2, &rows, 1, cell,
+					 &err), VS_EAGAIN);
+	vs_coarse_destroy(&ctx, coarse);
+	assert_int_equal(ctx.mem_now, 0);
+	gendata_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nearest_cells),
 		cmocka_unit_test(test_far_from_the_origin),
+		cmocka_unit_test(test_many_threads_little_memory),
+		cmocka_unit_test(test_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 /* k-means: the objective falls, no cell stays empty when rows suffice, and the
  * centroids are the same bits for any number of threads and instruction set. */
+#include <float.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,6 +159,54 @@ static void test_empty_cells_are_refilled(void **state)
 	gendata_free(&g);
 }
 
+/* Two values at the end of the range of f32 for 50 cells: those that are empty
+ * are split off there, and no centroid is infinite. */
+static void test_largest_values_stay_finite(void **state)
+{
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_ctx ctx;
+	uint64_t i;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_F32, 400, 4, 200, 1);
+	for (i = 0; i < g.n * 4; i++)
+		g.f32[i] = i % 4 < 3 ? FLT_MAX : (float)(i / 4 % 2);
+	run(&ctx, &g, 50, 5, &r);
+	assert_true(r.n_repaired > 0);
+	for (i = 0; i < 50 * 4; i++)
+		assert_true(isfinite(r.centroids[i]));
+	vs_free(&ctx, r.centroids);
+	gendata_free(&g);
+	assert_int_equal(ctx.mem_now, 0);
+}
+
+/* vs_kmeans_bytes is enough, with any number of threads, and not far more than
+ * is used. */
+static void test_memory_is_as_foretold(void **state)
+{
+	struct vs_kmeans_params p = { 300, 2, 1 };
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+
+	(void)state;
+	gendata_make(&g, VS_F32, 3000, 64, 200, 1);
+	gendata_rows(&g, &rows);
+	start(&ctx);
+	ctx.n_threads = 64;
+	ctx.memory_max = vs_kmeans_bytes(&rows, p.nlist);
+	assert_int_equal(vs_kmeans(&ctx, &rows, &p, &r, &err), 0);
+	vs_free(&ctx, r.centroids);
+	ctx.memory_max = ctx.memory_max / 10 * 8;
+	assert_int_equal(vs_kmeans(&ctx, &rows, &p, &r, &err), VS_ENOMEM);
+	assert_int_equal(ctx.mem_now, 0);
+	gendata_free(&g);
+}
+
 static void test_too_few_rows_are_refused(void **state)
 {
 	struct vs_kmeans_params p = { 11, 3, 1 };
@@ -204,6 +254,8 @@ int main(void)
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_few_distinct_rows),
 		cmocka_unit_test(test_empty_cells_are_refilled),
+		cmocka_unit_test(test_largest_values_stay_finite),
+		cmocka_unit_test(test_memory_is_as_foretold),
 		cmocka_unit_test(test_too_few_rows_are_refused),
 		cmocka_unit_test(test_stop),
 	};
