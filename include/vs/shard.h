@@ -46,6 +46,10 @@ struct vs_shard;
 
 int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 		  struct vs_err *err) VS_MUST_CHECK;
+/* The deep check that vs_shard_open makes under VS_VERIFY_DEEP: rows, terms,
+ * ids and padding agree.  The blocks must have been verified. */
+int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s,
+		   struct vs_err *err) VS_MUST_CHECK;
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s);
 const struct vs_cont_head *vs_shard_head(const struct vs_shard *s);
 const char *vs_shard_path(const struct vs_shard *s);

@@ -271,6 +271,8 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 		rc = find_rows(s, err);
 	if (rc == 0)
 		rc = read_centroids(ctx, s, err);
+	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)
+		rc = vs_shard_check(ctx, s, err);
 	if (rc != 0) {
 		vs_shard_close(ctx, s);
 		return rc;

@@ -78,8 +78,9 @@ static int check_shard(const struct vs_manifest *m, uint32_t i,
 			       (unsigned long long)m->generation, m->dir);
 	if (strcmp(vs_shard_index(s)->text, m->index) != 0)
 		return vs_fail(err, VS_EDATA,
-			       "%s: its index is %s; generation %llu of %s says "
-			       "%s", vs_shard_path(s), vs_shard_index(s)->text,
+			       "%s: its index is %s; generation %llu of %s "
+			       "says %s", vs_shard_path(s),
+			       vs_shard_index(s)->text,
 			       (unsigned long long)m->generation, m->dir,
 			       m->index);
 	return 0;
@@ -96,8 +97,8 @@ static int share_centroids(struct vs_ctx *ctx, struct vs_target *t,
 	if (vs_shard_centroids_hash(s) != vs_shard_centroids_hash(t->shard[0]))
 		return vs_fail(err, VS_EDATA,
 			       "%s: has other centroids than %s; one of them "
-			       "was built with a model that was replaced since: "
-			       "build both again", vs_shard_path(s),
+			       "was built with a model that was replaced "
+			       "since: build both again", vs_shard_path(s),
 			       vs_shard_path(t->shard[0]));
 	vs_shard_drop_centroids(ctx, s);
 	return 0;

@@ -178,7 +178,7 @@ static void pack_queries(void **state)
 
 static void terms_u8(void **state)
 {
-	static uint8_t row[VS_TILE_U8_DIM_MAX];
+	static uint8_t row[VS_DIM_MAX];
 	size_t d, i;
 	unsigned fill;
 
@@ -204,6 +204,9 @@ static void terms_u8(void **state)
 		assert_int_equal(vs_term_ip_u8(row, d),
 				 -256 * (int64_t)d * fill);
 	}
+	/* Past that a term means nothing, but asking for it is harmless. */
+	assert_int_equal(vs_term_ip_u8(row, VS_DIM_MAX), 1 << 24);
+	assert_int_equal(vs_term_l2_u8(row, VS_DIM_MAX), -255 * 65536);
 }
 
 static void terms_f32(void **state)

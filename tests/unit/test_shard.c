@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/damage.h"
 #include "tests/unit/gendata.h"
 #include "tests/unit/tmpdir.h"
 #include "vs/kern.h"
@@ -273,6 +274,79 @@ static void test_no_rows(void **state)
 	tmpdir_remove(&dir);
 }
 
+/* A well-formed file whose contents disagree: the checksums fit, only the deep
+ * check can tell. */
+static void test_deep_check(void **state)
+{
+	static const struct {
+		uint32_t tag;
+		int padding; /* 1: the first padding row, not the first row */
+		const char *words;
+	} faults[] = {
+		{ VS_SEC_ROWS, 0, "does not fit its term" },
+		{ VS_SEC_TERM, 0, "does not fit its term" },
+		{ VS_SEC_IDS, 0, "has no id" },
+		{ VS_SEC_IDS, 1, "is padding and has an id" },
+	};
+	struct vs_shard *s;
+	struct vs_cont *c;
+	struct vs_span span;
+	struct gendata g;
+	struct vs_model m;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct tmpdir dir;
+	const char *path, *bad;
+	uint8_t *bytes;
+	uint64_t at;
+	size_t i;
+	long n;
+
+	(void)state;
+	tmpdir_make(&dir);
+	start(&ctx, 2);
+	gendata_make(&g, VS_U8, 21, 4, 200, 1);
+	make_model(&ctx, &g, VS_L2, 0, &m);
+	path = tmpdir_file(&dir, "s.vss");
+	bad = tmpdir_file(&dir, "bad.vss");
+	build(&ctx, path, &g, &m);
+	bytes = malloc(1 << 20);
+	n = tmpdir_get(path, bytes, 1 << 20);
+	ctx.verify = VS_VERIFY_DEEP;
+	ok(vs_shard_open(&ctx, path, &s, &err), &err);
+	vs_shard_close(&ctx, s);
+	for (i = 0; i < 4; i++) {
+		ctx.verify = VS_VERIFY_TOUCH;
+		ok(vs_cont_open(&ctx, path, VS_KIND_SHARD, &c, &err), &err);
+		/* found by its contents: sections are at 4096s */
+		ok(vs_cont_find(c, faults[i].tag,
+				faults[i].tag == VS_SEC_ROWS ? 64 : 4, &span,
+				&err), &err);
+		for (at = 4096; memcmp(bytes + at, span.p, span.n_bytes) != 0;)
+			at += 4096;
+		vs_cont_close(&ctx, c);
+		if (faults[i].padding)
+			at += 21 * 4;
+		bytes[at] ^= 1;
+		if (faults[i].tag == VS_SEC_IDS)
+			memset(bytes + at, faults[i].padding ? 7 : 0xff, 4);
+		damage_repair_container(bytes, (size_t)n);
+		tmpdir_put(bad, bytes, (size_t)n);
+		n = tmpdir_get(path, bytes, 1 << 20);
+		ctx.verify = VS_VERIFY_FULL;
+		ok(vs_shard_open(&ctx, bad, &s, &err), &err);
+		vs_shard_close(&ctx, s);
+		ctx.verify = VS_VERIFY_DEEP;
+		assert_int_equal(vs_shard_open(&ctx, bad, &s, &err), VS_EDATA);
+		if (strstr(err.msg, faults[i].words) == NULL)
+			fail_msg("%zu: %s", i, err.msg);
+		assert_int_equal(ctx.mem_now, 0);
+	}
+	free(bytes);
+	gendata_free(&g);
+	tmpdir_remove(&dir);
+}
+
 /* int32 scores would overflow: the canonical kernels take over. */
 static void test_wide_rows(void **state)
 {
@@ -395,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_equals_brute_force),
 		cmocka_unit_test(test_few_rows),
 		cmocka_unit_test(test_no_rows),
+		cmocka_unit_test(test_deep_check),
 		cmocka_unit_test(test_wide_rows),
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_source_that_shrinks),
