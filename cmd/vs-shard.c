@@ -1,78 +1,15 @@
-/* vs-shard - plans a collection of shards. */
-#include "rows.h"
-
-struct args {
-	struct vs_tool_args common;
-	struct vs_shard_create_args op;
-};
-
-static const struct vs_opt_word by_words[] = {
-	{ "hash", 0 },
-	{ NULL, 0 },
-};
-
-static const struct vs_opt rows[] = {
-	{ .name = "collection", .letter = 'c', .kind = VS_OPT_TEXT,
-	  .metavar = "DIR", .at = offsetof(struct args, op.collection),
-	  .required = true, .help = "directory of the collection" },
-	{ .name = "shards", .kind = VS_OPT_U32, .metavar = "N",
-	  .at = offsetof(struct args, op.n_shards), .min = 1, .max = 65536,
-	  .required = true, .help = "how many shards" },
-	{ .name = "by", .kind = VS_OPT_TEXT, .metavar = "RULE",
-	  .words = by_words, .at = offsetof(struct args, op.by), .def = "hash",
-	  .help = "which shard owns a row: hash, by a consistent-hash ring "
-		  "of the ids" },
-	{ .name = "vnodes", .kind = VS_OPT_U32, .metavar = "N",
-	  .at = offsetof(struct args, op.vnodes), .min = 1, .max = 65536,
-	  .def = "1024", .help = "points of each shard on the ring" },
-	{ .name = "index", .letter = 'i', .kind = VS_OPT_TEXT,
-	  .metavar = "INDEX", .at = offsetof(struct args, op.index),
-	  .help = "an index that needs no model: Flat" },
-	{ .name = "model", .letter = 'M', .kind = VS_OPT_TEXT,
-	  .metavar = "MODEL", .at = offsetof(struct args, op.model),
-	  .help = "a model of vs-train, which knows index and metric" },
-	{ VS_ROW_METRIC(struct args),
-	  .given = offsetof(struct args, op.metric_given),
-	  .help = "metric of later searches; beside -M it must agree" },
-};
-
-static const struct vs_opt_group groups[] = {
-	{ .rows = rows, .n = VS_COUNT(rows) },
-	VS_GROUP_INPUT(struct args),
-	VS_GROUP_TOOL,
-};
-
-static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
-{
-	struct args *a = p;
-
-	if ((a->op.index != NULL) == (a->op.model != NULL))
-		return vs_fail(err, VS_EUSAGE,
-			       "expected either -i INDEX or -M MODEL");
-	a->op.io.inputs = a->common.operands;
-	a->op.io.n_inputs = a->common.n_operands;
-	return vs_op_shard_create(ctx, &a->op, err);
-}
-
-static const struct vs_command create = {
-	.name = "create",
-	.usage = "-c DIR --shards N -M MODEL | -i INDEX [options] VECTORS...",
-	.about = "Plans a collection: writes the manifest that says which "
-		 "shard owns which row.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
-		     .operands = "VECTORS...", .min_operands = 1,
-		     .max_operands = VS_OPERANDS_ANY },
-	.args_size = sizeof(struct args),
-	.run = run,
-};
+/* vs-shard - plans collections of shards and looks after them. */
+#include "shards.h"
 
 int main(int argc, char **argv)
 {
-	static const struct vs_tool tool = {
+	const struct vs_command commands[] = { vs_shard_create, vs_shard_status,
+					       vs_shard_verify };
+	const struct vs_tool tool = {
 		.name = "vs-shard",
-		.about = "Plans collections of shards.",
-		.commands = &create,
-		.n_commands = 1
+		.about = "Plans collections of shards and looks after them.",
+		.commands = commands,
+		.n_commands = VS_COUNT(commands)
 	};
 
 	return vs_tool_main(&tool, argc, argv);

@@ -93,6 +93,39 @@ int vs_op_shard_create(struct vs_ctx *ctx,
 		       const struct vs_shard_create_args *args,
 		       struct vs_err *err) VS_MUST_CHECK;
 
+/* vs-shard status, verify */
+enum vs_shard_condition {
+	VS_SHARD_READY = 0,
+	VS_SHARD_MISSING,
+	VS_SHARD_STALE,   /* whole, but not what the manifest names */
+	VS_SHARD_DAMAGED, /* refused when opened */
+	VS_SHARD_CONDITIONS
+};
+struct vs_shard_state {
+	enum vs_shard_condition state;
+	uint64_t n_rows;  /* that it must hold */
+	uint64_t n_bytes; /* of the file; 0 unless it could be opened */
+	char why[VS_ERR_MSG_MAX]; /* stale, damaged */
+};
+struct vs_collection_status {
+	uint64_t generation;
+	enum vs_metric metric;
+	enum vs_dtype dtype;
+	uint32_t dim;
+	uint32_t n_shards;
+	uint64_t n_rows;
+	char *index;                   /* owned */
+	struct vs_shard_state *shards; /* [n_shards], owned */
+	uint32_t n_in_state[VS_SHARD_CONDITIONS];
+};
+/* Opens every shard of DIR[@GENERATION] with ctx->verify.  Bad shards are
+ * found, not errors; free the status. */
+int vs_op_shard_status(struct vs_ctx *ctx, const char *collection,
+		       struct vs_collection_status *out,
+		       struct vs_err *err) VS_MUST_CHECK;
+void vs_collection_status_free(struct vs_ctx *ctx,
+			       struct vs_collection_status *s);
+
 /* vs-merge */
 struct vs_merge_args {
 	const char *out;

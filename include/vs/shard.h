@@ -53,6 +53,8 @@ int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s,
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s);
 const struct vs_cont_head *vs_shard_head(const struct vs_shard *s);
 const char *vs_shard_path(const struct vs_shard *s);
+/* Bytes of the file. */
+uint64_t vs_shard_size(const struct vs_shard *s);
 const struct vs_factory *vs_shard_index(const struct vs_shard *s);
 /* Fingerprint of its model; all zero for Flat. */
 const struct vs_digest *vs_shard_model(const struct vs_shard *s);

@@ -21,6 +21,11 @@ const char *vs_shard_path(const struct vs_shard *s)
 	return vs_cont_path(s->cont);
 }
 
+uint64_t vs_shard_size(const struct vs_shard *s)
+{
+	return vs_cont_size(s->cont);
+}
+
 const struct vs_factory *vs_shard_index(const struct vs_shard *s)
 {
 	return &s->index;

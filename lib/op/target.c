@@ -54,8 +54,8 @@ static int open_lone(struct vs_ctx *ctx, const char *path,
 }
 
 /* A shard file must be the one that the manifest names. */
-static int check_shard(const struct vs_manifest *m, uint32_t i,
-		       const struct vs_shard *s, struct vs_err *err)
+int vs_target_check_shard(const struct vs_manifest *m, uint32_t i,
+			  const struct vs_shard *s, struct vs_err *err)
 {
 	const struct vs_cont_head *h = vs_shard_head(s);
 	const struct vs_manifest_shard *want = &m->shards[i];
@@ -124,7 +124,7 @@ static int open_shard(struct vs_ctx *ctx, const struct vs_manifest *m,
 		return rc;
 	t->number[t->n] = i;
 	t->n++;
-	rc = check_shard(m, i, t->shard[t->n - 1], err);
+	rc = vs_target_check_shard(m, i, t->shard[t->n - 1], err);
 	if (rc == 0)
 		rc = share_centroids(ctx, t, err);
 	t->n_rows += vs_shard_head(t->shard[t->n - 1])->n_rows;

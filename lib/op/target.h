@@ -3,6 +3,7 @@
 #define VS_OP_TARGET_H
 
 #include "op_int.h"
+#include "vs/manifest.h"
 #include "vs/params.h"
 
 struct vs_target {
@@ -21,6 +22,10 @@ struct vs_target {
 int vs_target_open(struct vs_ctx *ctx, const char *path,
 		   const struct vs_part *part, struct vs_target *out,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* VS_EDATA unless s is what m says of its shard i. */
+int vs_target_check_shard(const struct vs_manifest *m, uint32_t i,
+			  const struct vs_shard *s,
+			  struct vs_err *err) VS_MUST_CHECK;
 void vs_target_close(struct vs_ctx *ctx, struct vs_target *t);
 
 #endif

@@ -294,3 +294,31 @@ refused() { # STATUS WORD... -- COMMAND...
 	run vs-eval recall -k 10 --truth t.ivecs --min-recall 0.999 low.ivecs
 	[ "$status" -eq 1 ]
 }
+
+@test "vs-shard status and verify: ready, missing, stale, damaged" {
+	cp -r coll look
+	run vs-shard status -c look
+	[ "$status" -eq 0 ]
+	[[ $output == *"3 of 3 shards ready"* ]]
+	vs-shard verify -c look@1 --verify deep
+	cp look/shards/00000.vss look/shards/00002.vss
+	run vs-shard verify -c look
+	[ "$status" -eq 1 ]
+	[[ $output == *stale* && $output == *"2 of 3 shards ready"* ]]
+	rm look/shards/00002.vss
+	size=$(stat -c %s look/shards/00001.vss)
+	printf 'x' | dd of=look/shards/00001.vss bs=1 seek=$((size / 2)) \
+		conv=notrunc 2>/dev/null
+	run vs-shard verify -c look
+	[ "$status" -eq 1 ]
+	[[ $output == *missing* && $output == *damaged* ]]
+	[[ $output == *"next: vs-build -c look --part 1/3 --replace"* ]]
+	[[ $output == *"next: vs-build -c look --part 2/3"* ]]
+	# what it says to do next does it
+	vs-build -q -c look --part 1/3 --replace
+	vs-build -q -c look --part 2/3
+	vs-shard verify -c look
+	run vs-shard status -c look@2
+	[ "$status" -eq 66 ]
+	rm -r look
+}
