@@ -41,6 +41,8 @@ struct vs_scan {
 	 * of vs_batch_scan.  May be called by several threads. */
 	int (*view)(void *arg, size_t cell, uint64_t first, uint64_t n,
 		    struct vs_cell_view *out, struct vs_err *err);
+	/* Says that these panels will be wanted soon; may be NULL. */
+	void (*ahead)(void *arg, size_t cell, uint64_t first, uint64_t n);
 	void *arg;
 	/* Queries of cell c: query[start[c]..start[c+1]), or NULL: each cell is
 	 * scanned for all queries. */

@@ -15,6 +15,9 @@
  * groups of queries pass over them. */
 #define PIECE_BYTES 262144u
 
+/* Pieces announced before they are scanned: 8 MiB. */
+#define AHEAD_PIECES 32u
+
 struct piece {
 	uint32_t cell;
 	uint32_t n_panels;
@@ -237,6 +240,21 @@ static void scan_group(const struct vs_ctx *ctx, struct vs_batch *b,
 	}
 }
 
+/* Announces the piece that is AHEAD_PIECES further on, and before the first
+ * one all up to there.  Only pieces that somebody wants are announced: a few
+ * queries must not pull a whole shard from disk. */
+static void announce(const struct scan_job *j, size_t item)
+{
+	size_t i = item == 0 ? 1 : item + AHEAD_PIECES;
+	size_t end = vs_min_size(item + AHEAD_PIECES + 1, j->n_pieces);
+
+	if (j->scan->ahead == NULL)
+		return;
+	for (; i < end; i++)
+		j->scan->ahead(j->scan->arg, j->pieces[i].cell,
+			       j->pieces[i].first, j->pieces[i].n_panels);
+}
+
 static int scan_piece(void *arg, size_t item, unsigned thread,
 		      struct vs_err *err)
 {
@@ -248,6 +266,7 @@ static int scan_piece(void *arg, size_t item, unsigned thread,
 	struct vs_group g;
 	int rc;
 
+	announce(j, item);
 	rc = j->scan->view(j->scan->arg, p->cell, p->first, p->n_panels, &v,
 			   err);
 	if (rc != 0)

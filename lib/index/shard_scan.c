@@ -3,36 +3,22 @@
  */
 #include "vs/shard.h"
 
-#include <stdatomic.h>
-
 #include "shard_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
 
-/* Bytes announced to the kernel ahead of the piece that is scanned. */
-#define AHEAD_BYTES (8u << 20)
-
 struct view_arg {
 	struct vs_ctx *ctx;
 	struct vs_shard *s;
-	atomic_uint_fast64_t announced; /* bytes of ROWS, from the start */
 };
 
-/* Asks for the next rows before they are needed.  An announcement costs the
- * kernel a walk over its pages, so each byte is announced once a scan. */
-static void announce(struct view_arg *a, uint64_t at, uint64_t len)
+static void ahead(void *arg, size_t cell, uint64_t first, uint64_t n)
 {
-	uint64_t done = atomic_load_explicit(&a->announced,
-					     memory_order_relaxed);
-	uint64_t from = done > at ? done : at;
-	uint64_t to = at + len + AHEAD_BYTES;
+	const struct view_arg *a = arg;
+	uint64_t panel = a->s->cell_panel[cell] + first;
 
-	if (at + len + AHEAD_BYTES / 2 < done)
-		return;
-	if (atomic_compare_exchange_strong_explicit(&a->announced, &done, to,
-						    memory_order_relaxed,
-						    memory_order_relaxed))
-		vs_cont_willneed(a->s->cont, &a->s->rows, from, to - from);
+	vs_cont_willneed(a->s->cont, &a->s->rows, panel * a->s->panel_bytes,
+			 n * a->s->panel_bytes);
 }
 
 static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
@@ -46,7 +32,6 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	uint64_t at = panel * s->panel_bytes, len = n * s->panel_bytes;
 	int rc;
 
-	announce(a, at, len);
 	rc = vs_cont_touch(a->ctx, s->cont, &s->rows, at, len, err);
 	if (rc == 0)
 		rc = vs_cont_touch(a->ctx, s->cont, &s->terms, row * 4,
@@ -118,6 +103,7 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 		.n_cells = s->index.nlist,
 		.cell_rows = s->cell_rows,
 		.view = view,
+		.ahead = ahead,
 		.arg = &arg,
 	};
 	uint64_t *start = NULL;
@@ -126,7 +112,6 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 
 	if (p->from == p->to)
 		return 0;
-	atomic_init(&arg.announced, 0);
 	if (p->cells != NULL)
 		rc = sort_pairs(ctx, s->index.nlist, p, &start, &query, err);
 	scan.start = start;
