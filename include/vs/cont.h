@@ -14,6 +14,7 @@
 #include "vs/file.h"
 #include "vs/hash.h"
 #include "vs/types.h"
+#include "vs/yaml.h"
 
 enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 
@@ -121,6 +122,10 @@ int vs_cont_touch(struct vs_ctx *ctx, struct vs_cont *c,
 int vs_cont_read(struct vs_ctx *ctx, struct vs_cont *c,
 		 const struct vs_span *s, uint64_t offset, void *buf, size_t n,
 		 struct vs_err *err) VS_MUST_CHECK;
+/* Parses the INFO section, which may have at most max bytes.  The caller
+ * destroys *out. */
+int vs_cont_info(struct vs_ctx *ctx, struct vs_cont *c, uint64_t max,
+		 struct vs_yaml_doc **out, struct vs_err *err) VS_MUST_CHECK;
 /* Starts reading ahead or drops pages of a raw section. */
 void vs_cont_willneed(const struct vs_cont *c, const struct vs_span *s,
 		      uint64_t offset, uint64_t n);

@@ -11,7 +11,7 @@
 #ifndef VS_ERR_H
 #define VS_ERR_H
 
-/* The code is the negated exit status (DESIGN section 7), so a tool can return
+/* The code is the negated exit status (vs(7), EXIT STATUS), so a tool can return
  * it without a table.  Values never change. */
 enum vs_code {
 	VS_OK = 0,

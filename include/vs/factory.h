@@ -1,4 +1,4 @@
-/* factory.h - INDEX strings, spelled as Faiss spells them (DESIGN section 5).
+/* factory.h - INDEX strings, spelled as Faiss spells them (vs(7)).
  *
  * Known now: "Flat" and "IVF<nlist>,Flat".
  */

@@ -1,6 +1,7 @@
 /* kern.h - the kernels: one const table per instruction set.
  *
- * Law (DESIGN section 3): tiles filter, one canonical kernel decides.
+ * Law ("Numbers that never move" in ARCHITECTURE.md): tiles filter, one
+ * canonical kernel decides.
  *
  * Canonical kernels give the same bits in every table:
  *   u8   exact integers;

@@ -33,6 +33,10 @@ int vs_model_write(struct vs_ctx *ctx, const char *path,
 /* Everything is verified and copied; nothing stays mapped. */
 int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 		  struct vs_err *err) VS_MUST_CHECK;
+/* The centroids [nlist][dim] of a model or shard, verified, finite and owned by
+ * the caller (vs_free). */
+int vs_centroids_read(struct vs_ctx *ctx, struct vs_cont *c, uint32_t nlist,
+		      float **out, struct vs_err *err) VS_MUST_CHECK;
 void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *model);
 
 #endif

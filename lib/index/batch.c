@@ -1,6 +1,6 @@
 /* batch.c - the batch engine: pieces of cells, groups of queries, tiles.
  *
- * Filtering and deciding are separate (DESIGN section 3): this file drives the
+ * Filtering and deciding are separate (ARCHITECTURE.md): this file drives the
  * filters; batch_take.c turns what passes into hits.
  */
 #include "vs/batch.h"

@@ -3,13 +3,14 @@
  */
 #include "vs/shard.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "shard_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
 #include "vs/yaml.h"
+
+#define INFO_MAX 65536u
 
 const struct vs_cont_head *vs_shard_head(const struct vs_shard *s)
 {
@@ -105,29 +106,12 @@ static int read_info(struct vs_ctx *ctx, struct vs_shard *s,
 		     struct vs_err *err)
 {
 	struct vs_yaml_doc *doc;
-	struct vs_span span;
-	char *text;
-	int rc = vs_cont_find(s->cont, VS_SEC_INFO, 1, &span, err);
+	int rc = vs_cont_info(ctx, s->cont, INFO_MAX, &doc, err);
 
 	if (rc != 0)
 		return rc;
-	if (span.n_bytes > 65536)
-		return vs_fail(err, VS_EDATA, "%s: INFO has %llu bytes; "
-			       "expected at most 65536", vs_shard_path(s),
-			       (unsigned long long)span.n_bytes);
-	text = vs_alloc(ctx, (size_t)span.n_bytes, 1, "INFO", err);
-	if (text == NULL)
-		return VS_ENOMEM;
-	rc = vs_cont_read(ctx, s->cont, &span, 0, text, (size_t)span.n_bytes,
-			  err);
-	if (rc == 0)
-		rc = vs_yaml_parse(ctx, vs_shard_path(s), text,
-				   (size_t)span.n_bytes, &doc, err);
-	if (rc == 0) {
-		rc = parse_info(s, doc, err);
-		vs_yaml_destroy(ctx, doc);
-	}
-	vs_free(ctx, text);
+	rc = parse_info(s, doc, err);
+	vs_yaml_destroy(ctx, doc);
 	return rc;
 }
 
@@ -212,26 +196,17 @@ static int find_rows(struct vs_shard *s, struct vs_err *err)
 static int read_centroids(struct vs_ctx *ctx, struct vs_shard *s,
 			  struct vs_err *err)
 {
-	const struct vs_cont_head *h = vs_shard_head(s);
-	uint64_t n = (uint64_t)s->index.nlist * h->dim, i;
-	struct vs_span span;
+	uint32_t nlist = s->index.nlist;
 	int rc;
 
 	if (s->index.family == VS_FAMILY_FLAT)
 		return 0;
-	rc = vs_cont_find(s->cont, VS_SEC_CENT, 4, &span, err);
-	if (rc != 0)
-		return rc;
-	if (span.count != n)
-		return bad(s, "CENT is not nlist x dim", err);
-	s->centroids = vs_alloc(ctx, n, 4, "centroids", err);
-	if (s->centroids == NULL)
-		return VS_ENOMEM;
-	rc = vs_cont_read(ctx, s->cont, &span, 0, s->centroids, n * 4, err);
-	for (i = 0; rc == 0 && i < n; i++)
-		if (!isfinite(s->centroids[i]))
-			rc = bad(s, "a centroid is not finite", err);
-	s->centroids_hash = vs_hash64(s->centroids, n * 4);
+	rc = vs_centroids_read(ctx, s->cont, nlist, &s->centroids, err);
+	if (rc == 0)
+		s->centroids_hash = vs_hash64(s->centroids,
+					      (size_t)nlist *
+						      vs_shard_head(s)->dim *
+						      sizeof(float));
 	return rc;
 }
 

@@ -1,7 +1,6 @@
 /* model.c - reads and writes model files. */
 #include "vs/model.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "vs/mem.h"
@@ -106,24 +105,8 @@ static int read_info(struct vs_ctx *ctx, struct vs_cont *c,
 		      struct vs_model *m, struct vs_err *err)
 {
 	struct vs_yaml_doc *doc;
-	struct vs_span span;
-	char *buf;
-	int rc = vs_cont_find(c, VS_SEC_INFO, 1, &span, err);
+	int rc = vs_cont_info(ctx, c, INFO_MAX, &doc, err);
 
-	if (rc != 0)
-		return rc;
-	if (span.n_bytes > INFO_MAX)
-		return vs_fail(err, VS_EDATA, "%s: INFO has %llu bytes; "
-			       "expected at most %u", vs_cont_path(c),
-			       (unsigned long long)span.n_bytes, INFO_MAX);
-	buf = vs_alloc(ctx, (size_t)span.n_bytes, 1, "INFO", err);
-	if (buf == NULL)
-		return VS_ENOMEM;
-	rc = vs_cont_read(ctx, c, &span, 0, buf, (size_t)span.n_bytes, err);
-	if (rc == 0)
-		rc = vs_yaml_parse(ctx, vs_cont_path(c), buf,
-				   (size_t)span.n_bytes, &doc, err);
-	vs_free(ctx, buf);
 	if (rc != 0)
 		return rc;
 	rc = parse_info(doc, vs_cont_path(c), m, err);
@@ -136,27 +119,6 @@ static int bad(const struct vs_cont *c, const char *what, struct vs_err *err)
 	return vs_fail(err, VS_EDATA,
 		       "%s: %s; the file is damaged: train it again",
 		       vs_cont_path(c), what);
-}
-
-static int read_centroids(struct vs_ctx *ctx, struct vs_cont *c,
-			  struct vs_model *m, struct vs_err *err)
-{
-	uint64_t n = (uint64_t)m->index.nlist * m->dim, i;
-	struct vs_span span;
-	int rc = vs_cont_find(c, VS_SEC_CENT, 4, &span, err);
-
-	if (rc != 0)
-		return rc;
-	if (span.count != n)
-		return bad(c, "CENT is not nlist x dim", err);
-	m->centroids = vs_alloc(ctx, n, 4, "centroids", err);
-	if (m->centroids == NULL)
-		return VS_ENOMEM;
-	rc = vs_cont_read(ctx, c, &span, 0, m->centroids, n * 4, err);
-	for (i = 0; rc == 0 && i < n; i++)
-		if (!isfinite(m->centroids[i]))
-			rc = bad(c, "a centroid is not finite", err);
-	return rc;
 }
 
 int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
@@ -186,7 +148,8 @@ int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 	if (rc == 0 && m->index.family != VS_FAMILY_IVF)
 		rc = bad(c, "a Flat index has no model", err);
 	if (rc == 0)
-		rc = read_centroids(ctx, c, m, err);
+		rc = vs_centroids_read(ctx, c, m->index.nlist, &m->centroids,
+				       err);
 	vs_cont_close(ctx, c);
 	if (rc == 0)
 		*out = m;
