@@ -11,8 +11,8 @@
 #ifndef VS_ERR_H
 #define VS_ERR_H
 
-/* The code is the negated exit status (vs(7), EXIT STATUS), so a tool can return
- * it without a table.  Values never change. */
+/* The code is the negated exit status (vs(7), EXIT STATUS), so a tool can
+ * return it without a table.  Values never change. */
 enum vs_code {
 	VS_OK = 0,
 	VS_ECHECK = -1,     /* a requested check was negative */
