@@ -6,8 +6,8 @@
  * Canonical kernels give the same bits in every table:
  *   u8   exact integers;
  *   f32  element i goes to lane i mod 16; lane += x*y or (x-y)*(x-y), each a
- *        rounded multiplication and a rounded addition, never fused; the 16
- *        lanes are added as a tree: 8 apart, 4, 2, 1
+ *        rounded multiplication and a rounded addition, never fused, or
+ *        lane += |x-y|; the 16 lanes are added as a tree: 8 apart, 4, 2, 1
  *        (l[j] += l[j+8]; l[j] += l[j+4]; l[0..1] += l[2..3]; l[0] + l[1]);
  *   f32 in f64  the same shape, elements widened to double first.
  * A missing tail element counts as +0.0 in both operands.
@@ -25,7 +25,11 @@
  *
  * Packed queries stand in groups of w (VS_TILE_W or fewer):
  *   u8   [ceil(d/4)][w][4] signed bytes, q - 128; missing dimensions are 0,
+ *        for L1 the bytes as they are;
  *   f32  [d][w] floats.
+ *
+ * i8 rows and queries are u8 ones here, 128 added to each element: L2 and L1
+ * stay what they are, and products follow (vs/panel.h).
  * Missing queries are zeros.
  *
  * All panel, packed and term pointers are 64-byte aligned; row pointers need
@@ -71,12 +75,32 @@ struct vs_pass {
 
 #define VS_PASS_MAX (VS_TILE_W * VS_TILE_PANELS * VS_PANEL_ROWS)
 
+/* Linear bounds: a row passes unless
+ *     acc < c[q] + g0[q] * t0[row] + g1[q] * t1[row]
+ * with the right side computed in f32 in this order (products first, then the
+ * sum of the two, then c), kept within +-VS_LIN_MAX and rounded to the nearest
+ * integer; a NaN lets the row pass.  The caller makes the bound low enough for
+ * these roundings.  The sum keeps within 32 bits up to VS_LIN_DIM_MAX. */
+struct vs_tile_lin {
+	const float *t0; /* [16*n_panels], 64-byte aligned, as is t1 */
+	const float *t1;
+	const float *c; /* [w] */
+	const float *g0;
+	const float *g1;
+};
+
+#define VS_LIN_MAX 0x1p30f
+#define VS_LIN_DIM_MAX 16384u
+
 /* u8: acc = sum(row[i] * packed[i]); score = term - 2*acc; passes when
  * score <= limit[q].  With packed = q - 128 the caller chooses
  *   L2: term = sum(x*x) - 256*sum(x)   =>  |x-q|^2 = score + |q|^2
  *   IP: term = -256*sum(x)             =>  x.q = -score / 2
  * Padding rows carry VS_TERM_PAD_U8 so that they seldom pass; a caller drops
- * row indices past its count. */
+ * row indices past its count.
+ *
+ * filter_l1_u8: acc = sum(|row[i] - packed[i]|) of queries packed for L1; passes
+ * when score = acc <= limit[q]; terms and lin are not read. */
 struct vs_tile_u8 {
 	const uint8_t *panels;
 	size_t n_panels; /* 1..VS_TILE_PANELS */
@@ -86,11 +110,15 @@ struct vs_tile_u8 {
 	unsigned n_q; /* 1..w: queries that are real */
 	const int32_t *terms; /* [16*n_panels] */
 	const int32_t *limit; /* [w] */
+	/* NULL, or linear bounds instead of terms and limit; scores are 0 */
+	const struct vs_tile_lin *lin;
 };
 
 /* f32: acc ~ sum(row[i] * packed[i]); passes unless
  *     -2*acc > limit[q] + gain[q] * term
  * (a NaN anywhere passes).  See vs_f32_gamma for the choice of limit and gain.
+ *
+ * filter_l1_f32: acc ~ -sum(|row[i] - packed[i]|), the same rule.
  */
 struct vs_tile_f32 {
 	const float *panels;
@@ -113,13 +141,19 @@ struct vs_kern {
 			 size_t n, size_t d, float *out);
 	void (*ip_f32)(const float *q, const float *rows, size_t stride,
 		       size_t n, size_t d, float *out);
+	void (*l1_f32)(const float *q, const float *rows, size_t stride,
+		       size_t n, size_t d, float *out);
 	void (*l2sq_f32_f64)(const float *q, const float *rows, size_t stride,
 			     size_t n, size_t d, double *out);
 	void (*ip_f32_f64)(const float *q, const float *rows, size_t stride,
 			   size_t n, size_t d, double *out);
+	void (*l1_f32_f64)(const float *q, const float *rows, size_t stride,
+			   size_t n, size_t d, double *out);
 	void (*l2sq_u8)(const uint8_t *q, const uint8_t *rows, size_t stride,
 			size_t n, size_t d, int64_t *out);
 	void (*ip_u8)(const uint8_t *q, const uint8_t *rows, size_t stride,
+		      size_t n, size_t d, int64_t *out);
+	void (*l1_u8)(const uint8_t *q, const uint8_t *rows, size_t stride,
 		      size_t n, size_t d, int64_t *out);
 
 	/* Canonical, one query x the 16 rows of one panel: the same bits as
@@ -128,26 +162,40 @@ struct vs_kern {
 			       float out[VS_PANEL_ROWS]);
 	void (*ip_f32_panel)(const float *q, const float *panel, size_t d,
 			     float out[VS_PANEL_ROWS]);
+	void (*l1_f32_panel)(const float *q, const float *panel, size_t d,
+			     float out[VS_PANEL_ROWS]);
 	void (*l2sq_f32_f64_panel)(const float *q, const float *panel,
 				   size_t d, double out[VS_PANEL_ROWS]);
 	void (*ip_f32_f64_panel)(const float *q, const float *panel, size_t d,
+				 double out[VS_PANEL_ROWS]);
+	void (*l1_f32_f64_panel)(const float *q, const float *panel, size_t d,
 				 double out[VS_PANEL_ROWS]);
 	void (*l2sq_u8_panel)(const uint8_t *q, const uint8_t *panel, size_t d,
 			      int64_t out[VS_PANEL_ROWS]);
 	void (*ip_u8_panel)(const uint8_t *q, const uint8_t *panel, size_t d,
 			    int64_t out[VS_PANEL_ROWS]);
+	void (*l1_u8_panel)(const uint8_t *q, const uint8_t *panel, size_t d,
+			    int64_t out[VS_PANEL_ROWS]);
 
 	/* Filters: append what passes to pass[] (room for VS_PASS_MAX), ordered
 	 * by nothing in particular; return the count. */
 	size_t (*filter_u8)(const struct vs_tile_u8 *t, struct vs_pass *pass);
+	size_t (*filter_l1_u8)(const struct vs_tile_u8 *t,
+			       struct vs_pass *pass);
 	size_t (*filter_f32)(const struct vs_tile_f32 *t,
 			     struct vs_pass *pass);
+	size_t (*filter_l1_f32)(const struct vs_tile_f32 *t,
+				struct vs_pass *pass);
 
 	/* All scores term - 2*acc of a tile of any number of panels; limit and
 	 * gain are ignored.  out[q * out_stride + row], n_q x 16*n_panels;
 	 * out_stride >= 16*n_panels. */
 	void (*scores_f32)(const struct vs_tile_f32 *t, float *out,
 			   size_t out_stride);
+
+	/* IEEE half floats (finite) to floats, exactly; h and out need the
+	 * alignment of their elements and may not overlap. */
+	void (*widen_f16)(const uint16_t *h, size_t n, float *out);
 
 	/* Smallest of n floats (n >= 1; NaN never wins unless all are NaN; a
 	 * zero is +0). */
@@ -191,7 +239,11 @@ bool vs_cpu_parse(const char *word, enum vs_cpu *level);
  * stays at FLT_MAX, which only raises the right side; where sums of L2 still
  * overflow to -infinity the canonical distance is infinite too.  An IP term of
  * 2^63 or more is +INFINITY and so is the IP limit of such a query: those
- * rows pass, and no other sum can overflow. */
+ * rows pass, and no other sum can overflow.
+ *
+ * L1: all addends have one sign, so acc and the canonical sum are each within
+ * g of the true sum (Higham, section 4.2), and a row is safe to reject when
+ * -acc > thr (1 + G). */
 static inline double vs_f32_gamma(size_t d)
 {
 	return ((double)d + 8) * 0x1p-23;
@@ -204,6 +256,8 @@ void vs_tile_limit_l2(float thr, double q_norm2, size_t d, float *limit,
 /* thr: the k-th best similarity, -INFINITY: everything passes. */
 void vs_tile_limit_ip(float thr, double q_norm2, size_t d, float *limit,
 		      float *gain);
+/* thr: the k-th smallest sum of absolute differences. */
+void vs_tile_limit_l1(float thr, size_t d, float *limit, float *gain);
 
 /* Packing; plain C, the same for all levels.  rows[i] NULL means a zero row.
  */
@@ -219,6 +273,9 @@ void vs_unpack_row_f32(const float *panel, unsigned lane, size_t d,
 /* queries[0..n_q) into a tile of width w. */
 void vs_pack_queries_u8(const uint8_t *const *queries, unsigned n_q,
 			unsigned w, size_t d, int8_t *packed);
+/* For filter_l1_u8: the bytes as they are, missing ones 0. */
+void vs_pack_queries_l1_u8(const uint8_t *const *queries, unsigned n_q,
+			   unsigned w, size_t d, int8_t *packed);
 void vs_pack_queries_f32(const float *const *queries, unsigned n_q, unsigned w,
 			 size_t d, float *packed);
 /* u8 rows widened to f32, so that they can be scored against f32 centroids. */

@@ -120,6 +120,11 @@ static inline void vs_put_le64(void *p, uint64_t v)
 	vs_put_le32(b + 4, (uint32_t)(v >> 32));
 }
 
+/* The value of an IEEE half float; infinities and NaNs stay what they are. */
+float vs_f32_of_f16(uint16_t h);
+/* The nearest half float, ties to even; infinite from 65520 on. */
+uint16_t vs_f16_of_f32(float f);
+
 static inline uint32_t vs_f32_bits(float f)
 {
 	uint32_t u;

@@ -115,3 +115,35 @@ const char *vs_format_count(uint64_t n, char out[VS_COUNT_TEXT_MAX])
 	*p = '\0';
 	return out;
 }
+
+float vs_f32_of_f16(uint16_t h)
+{
+	uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
+	uint32_t rest = h & 0x7fffu;
+	float v;
+
+	if (rest >= 0x7c00u) /* infinity or NaN */
+		return vs_bits_f32(sign | 0x7f800000u | (rest & 0x3ffu) << 13);
+	/* The exponent is 15 - 127 off; a product mends that, subnormal numbers
+	 * too, without rounding. */
+	v = vs_bits_f32(rest << 13) * 0x1p112f;
+	return vs_bits_f32(sign | vs_f32_bits(v));
+}
+
+uint16_t vs_f16_of_f32(float f)
+{
+	uint32_t u = vs_f32_bits(f), sign = u >> 16 & 0x8000u, rest;
+	float v;
+
+	u &= 0x7fffffffu;
+	if (u > 0x7f800000u)
+		return (uint16_t)(sign | 0x7e00u);
+	if (u >= 0x477ff000u) /* 65520 */
+		return (uint16_t)(sign | 0x7c00u);
+	if (u < 0x38800000u) { /* below 2^-14: adding 0.5 rounds as wanted */
+		v = vs_bits_f32(u) + 0.5f;
+		return (uint16_t)(sign | (vs_f32_bits(v) - 0x3f000000u));
+	}
+	rest = u - 0x38000000u; /* the exponent of a half, at bit 23 */
+	return (uint16_t)(sign | (rest + 0xfffu + (rest >> 13 & 1)) >> 13);
+}

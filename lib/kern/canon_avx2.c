@@ -53,6 +53,11 @@ CANON_INLINE f32v_t f32v_mul(f32v_t a, f32v_t b)
 	return _mm256_mul_ps(a, b);
 }
 
+CANON_INLINE f32v_t f32v_abs(f32v_t a)
+{
+	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+
 CANON_INLINE void f32v_store(float *p, f32v_t a)
 {
 	_mm256_storeu_ps(p, a);
@@ -105,6 +110,11 @@ CANON_INLINE f64v_t f64v_sub(f64v_t a, f64v_t b)
 CANON_INLINE f64v_t f64v_mul(f64v_t a, f64v_t b)
 {
 	return _mm256_mul_pd(a, b);
+}
+
+CANON_INLINE f64v_t f64v_abs(f64v_t a)
+{
+	return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
 }
 
 CANON_INLINE void f64v_store(double *p, f64v_t a)
@@ -170,12 +180,21 @@ CANON_INLINE u8v_t u8v_ip(u8v_t acc, u8v_t x, u8v_t y)
 	return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
 }
 
+CANON_INLINE u8v_t u8v_apart(u8v_t x, u8v_t y)
+{
+	return _mm256_or_si256(_mm256_subs_epu8(x, y), _mm256_subs_epu8(y, x));
+}
+
 CANON_INLINE u8v_t u8v_l2(u8v_t acc, u8v_t x, u8v_t y)
 {
-	u8v_t diff =
-		_mm256_or_si256(_mm256_subs_epu8(x, y), _mm256_subs_epu8(y, x));
+	u8v_t diff = u8v_apart(x, y);
 
 	return u8v_ip(acc, diff, diff);
+}
+
+CANON_INLINE u8v_t u8v_l1(u8v_t acc, u8v_t x, u8v_t y)
+{
+	return u8v_ip(acc, u8v_apart(x, y), _mm256_set1_epi8(1));
 }
 
 CANON_INLINE void u8v_widen(int64_t *out, u8v_t acc)

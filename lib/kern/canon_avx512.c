@@ -50,6 +50,11 @@ VS_AVX512 VS_INLINE f32v_t f32v_mul(f32v_t a, f32v_t b)
 	return _mm512_mul_round_ps(a, b, ROUND);
 }
 
+VS_AVX512 VS_INLINE f32v_t f32v_abs(f32v_t a)
+{
+	return _mm512_abs_ps(a);
+}
+
 VS_AVX512 VS_INLINE void f32v_store(float *p, f32v_t a)
 {
 	_mm512_storeu_ps(p, a);
@@ -102,6 +107,11 @@ VS_AVX512 VS_INLINE f64v_t f64v_mul(f64v_t a, f64v_t b)
 {
 	/* gcc -O0 warns of the mask inside the form without one. */
 	return _mm512_maskz_mul_round_pd((__mmask8)0xff, a, b, ROUND);
+}
+
+VS_AVX512 VS_INLINE f64v_t f64v_abs(f64v_t a)
+{
+	return _mm512_abs_pd(a);
 }
 
 VS_AVX512 VS_INLINE void f64v_store(double *p, f64v_t a)
@@ -161,12 +171,21 @@ VS_AVX512 VS_INLINE u8v_t u8v_ip(u8v_t acc, u8v_t x, u8v_t y)
 	return _mm512_add_epi32(acc, _mm512_add_epi32(even, odd));
 }
 
+VS_AVX512 VS_INLINE u8v_t u8v_apart(u8v_t x, u8v_t y)
+{
+	return _mm512_or_si512(_mm512_subs_epu8(x, y), _mm512_subs_epu8(y, x));
+}
+
 VS_AVX512 VS_INLINE u8v_t u8v_l2(u8v_t acc, u8v_t x, u8v_t y)
 {
-	u8v_t diff =
-		_mm512_or_si512(_mm512_subs_epu8(x, y), _mm512_subs_epu8(y, x));
+	u8v_t diff = u8v_apart(x, y);
 
 	return u8v_ip(acc, diff, diff);
+}
+
+VS_AVX512 VS_INLINE u8v_t u8v_l1(u8v_t acc, u8v_t x, u8v_t y)
+{
+	return u8v_ip(acc, u8v_apart(x, y), _mm512_set1_epi8(1));
 }
 
 VS_AVX512 VS_INLINE int64_t u8v_sum(u8v_t acc)

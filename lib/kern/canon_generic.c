@@ -58,6 +58,17 @@ VS_INLINE f32v_t f32v_mul(f32v_t a, f32v_t b)
 	return a * b;
 }
 
+VS_INLINE f32v_t f32v_abs(f32v_t a)
+{
+	typedef int32_t bits_t __attribute__((vector_size(16)));
+	bits_t bits;
+
+	memcpy(&bits, &a, sizeof(a));
+	bits &= INT32_MAX; /* all but the sign */
+	memcpy(&a, &bits, sizeof(a));
+	return a;
+}
+
 VS_INLINE void f32v_store(float *p, f32v_t a)
 {
 	memcpy(p, &a, sizeof(a));
@@ -109,6 +120,17 @@ VS_INLINE f64v_t f64v_mul(f64v_t a, f64v_t b)
 	return a * b;
 }
 
+VS_INLINE f64v_t f64v_abs(f64v_t a)
+{
+	typedef int64_t bits_t __attribute__((vector_size(16)));
+	bits_t bits;
+
+	memcpy(&bits, &a, sizeof(a));
+	bits &= INT64_MAX; /* all but the sign */
+	memcpy(&a, &bits, sizeof(a));
+	return a;
+}
+
 VS_INLINE void f64v_store(double *p, f64v_t a)
 {
 	memcpy(p, &a, sizeof(a));
@@ -139,16 +161,20 @@ VS_INLINE double f64v_tree(double lanes[16])
 #define CANON_N 8
 #include "canon_f32.h"
 
-VS_INLINE uint32_t step_u8(bool l2, uint8_t x, uint8_t y)
+VS_INLINE uint32_t step_u8(enum vs_canon_op op, uint8_t x, uint8_t y)
 {
 	int32_t diff = x - y;
 
-	return (uint32_t)(l2 ? diff * diff : x * y);
+	if (op == VS_CANON_IP)
+		return (uint32_t)(x * y);
+	if (op == VS_CANON_L1)
+		return (uint32_t)(diff < 0 ? -diff : diff);
+	return (uint32_t)(diff * diff);
 }
 
 /* Sixteen sums, so that a compiler can keep them in vectors. */
-VS_INLINE int64_t row_u8(bool l2, const uint8_t *q, const uint8_t *row,
-			 size_t d)
+VS_INLINE int64_t row_u8(enum vs_canon_op op, const uint8_t *q,
+			 const uint8_t *row, size_t d)
 {
 	uint32_t sums[16] = { 0 };
 	int64_t total = 0;
@@ -156,17 +182,18 @@ VS_INLINE int64_t row_u8(bool l2, const uint8_t *q, const uint8_t *row,
 
 	for (i = 0; i + 16 <= d; i += 16) {
 		for (c = 0; c < 16; c++)
-			sums[c] += step_u8(l2, q[i + c], row[i + c]);
+			sums[c] += step_u8(op, q[i + c], row[i + c]);
 	}
 	for (; i < d; i++)
-		total += step_u8(l2, q[i], row[i]);
+		total += step_u8(op, q[i], row[i]);
 	for (c = 0; c < 16; c++)
 		total += sums[c];
 	return total;
 }
 
-VS_INLINE void panel_u8(bool l2, const uint8_t *q, const uint8_t *panel,
-			size_t d, int64_t out[VS_PANEL_ROWS])
+VS_INLINE void panel_u8(enum vs_canon_op op, const uint8_t *q,
+			const uint8_t *panel, size_t d,
+			int64_t out[VS_PANEL_ROWS])
 {
 	uint32_t sums[VS_PANEL_ROWS] = { 0 };
 	size_t i, r, left;
@@ -178,41 +205,36 @@ VS_INLINE void panel_u8(bool l2, const uint8_t *q, const uint8_t *panel,
 		left = d - i;
 		memcpy(y, q + i, left < 4 ? left : 4);
 		for (r = 0; r < VS_PANEL_ROWS; r++, x += 4)
-			sums[r] += step_u8(l2, y[0], x[0]) +
-				   step_u8(l2, y[1], x[1]) +
-				   step_u8(l2, y[2], x[2]) +
-				   step_u8(l2, y[3], x[3]);
+			sums[r] += step_u8(op, y[0], x[0]) +
+				   step_u8(op, y[1], x[1]) +
+				   step_u8(op, y[2], x[2]) +
+				   step_u8(op, y[3], x[3]);
 	}
 	for (r = 0; r < VS_PANEL_ROWS; r++)
 		out[r] = sums[r];
 }
 
-void vs_l2sq_u8_generic(const uint8_t *q, const uint8_t *rows, size_t stride,
-			size_t n, size_t d, int64_t *out)
-{
-	size_t r;
+#define ROWS_U8(name, op)                                                      \
+	void name(const uint8_t *q, const uint8_t *rows, size_t stride,        \
+		  size_t n, size_t d, int64_t *out)                            \
+	{                                                                      \
+		size_t r;                                                      \
+									       \
+		for (r = 0; r < n; r++)                                        \
+			out[r] = row_u8(op, q, rows + r * stride, d);          \
+	}
 
-	for (r = 0; r < n; r++)
-		out[r] = row_u8(true, q, rows + r * stride, d);
-}
+ROWS_U8(vs_l2sq_u8_generic, VS_CANON_L2)
+ROWS_U8(vs_ip_u8_generic, VS_CANON_IP)
+ROWS_U8(vs_l1_u8_generic, VS_CANON_L1)
 
-void vs_ip_u8_generic(const uint8_t *q, const uint8_t *rows, size_t stride,
-		      size_t n, size_t d, int64_t *out)
-{
-	size_t r;
+#define PANEL_U8(name, op)                                                     \
+	void name(const uint8_t *q, const uint8_t *panel, size_t d,            \
+		  int64_t out[VS_PANEL_ROWS])                                  \
+	{                                                                      \
+		panel_u8(op, q, panel, d, out);                                \
+	}
 
-	for (r = 0; r < n; r++)
-		out[r] = row_u8(false, q, rows + r * stride, d);
-}
-
-void vs_l2sq_u8_panel_generic(const uint8_t *q, const uint8_t *panel, size_t d,
-			      int64_t out[VS_PANEL_ROWS])
-{
-	panel_u8(true, q, panel, d, out);
-}
-
-void vs_ip_u8_panel_generic(const uint8_t *q, const uint8_t *panel, size_t d,
-			    int64_t out[VS_PANEL_ROWS])
-{
-	panel_u8(false, q, panel, d, out);
-}
+PANEL_U8(vs_l2sq_u8_panel_generic, VS_CANON_L2)
+PANEL_U8(vs_ip_u8_panel_generic, VS_CANON_IP)
+PANEL_U8(vs_l1_u8_panel_generic, VS_CANON_L1)

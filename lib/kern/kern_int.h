@@ -22,7 +22,7 @@
 #if VS_KERN_X86
 /* Without fma, so that no compiler can fuse a canonical kernel. */
 #define VS_AVX2_CANON __attribute__((target("avx2")))
-#define VS_AVX2 __attribute__((target("avx2,fma")))
+#define VS_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define VS_AVX512                                                              \
 	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
 #define VS_VNNI                                                                \
@@ -36,68 +36,71 @@ VS_INLINE void vs_prefetch(const void *p, size_t ahead)
 	__builtin_prefetch((const void *)((uintptr_t)p + ahead), 0, 2);
 }
 
+/* What a canonical kernel sums: products, squared or absolute differences. */
+enum vs_canon_op { VS_CANON_IP, VS_CANON_L2, VS_CANON_L1 };
+
 /* Four packed bytes: panels and packed queries are read as words. */
 typedef int32_t vs_word __attribute__((may_alias));
 
-#define VS_DECLARE_CANON_F32(isa)                                              \
-	void vs_l2sq_f32_##isa(const float *q, const float *rows,              \
-			       size_t stride, size_t n, size_t d, float *out); \
-	void vs_ip_f32_##isa(const float *q, const float *rows, size_t stride, \
-			     size_t n, size_t d, float *out);                  \
-	void vs_l2sq_f32_f64_##isa(const float *q, const float *rows,          \
-				   size_t stride, size_t n, size_t d,          \
-				   double *out);                               \
-	void vs_ip_f32_f64_##isa(const float *q, const float *rows,            \
+#define VS_DECLARE_CANON_F32(op, isa)                                          \
+	void vs_##op##_f32_##isa(const float *q, const float *rows,            \
 				 size_t stride, size_t n, size_t d,            \
-				 double *out);                                 \
-	void vs_l2sq_f32_panel_##isa(const float *q, const float *panel,       \
-				     size_t d, float out[VS_PANEL_ROWS]);      \
-	void vs_ip_f32_panel_##isa(const float *q, const float *panel,         \
-				   size_t d, float out[VS_PANEL_ROWS]);        \
-	void vs_l2sq_f32_f64_panel_##isa(const float *q, const float *panel,   \
-					 size_t d, double out[VS_PANEL_ROWS]); \
-	void vs_ip_f32_f64_panel_##isa(const float *q, const float *panel,     \
-				       size_t d, double out[VS_PANEL_ROWS])
+				 float *out);                                  \
+	void vs_##op##_f32_f64_##isa(const float *q, const float *rows,        \
+				     size_t stride, size_t n, size_t d,        \
+				     double *out);                             \
+	void vs_##op##_f32_panel_##isa(const float *q, const float *panel,     \
+				       size_t d, float out[VS_PANEL_ROWS]);    \
+	void vs_##op##_f32_f64_panel_##isa(const float *q, const float *panel, \
+					   size_t d,                           \
+					   double out[VS_PANEL_ROWS])
 
-#define VS_DECLARE_CANON_U8(isa)                                               \
-	void vs_l2sq_u8_##isa(const uint8_t *q, const uint8_t *rows,           \
-			      size_t stride, size_t n, size_t d,               \
-			      int64_t *out);                                   \
-	void vs_ip_u8_##isa(const uint8_t *q, const uint8_t *rows,             \
-			    size_t stride, size_t n, size_t d, int64_t *out);  \
-	void vs_l2sq_u8_panel_##isa(const uint8_t *q, const uint8_t *panel,    \
-				    size_t d, int64_t out[VS_PANEL_ROWS]);     \
-	void vs_ip_u8_panel_##isa(const uint8_t *q, const uint8_t *panel,      \
-				  size_t d, int64_t out[VS_PANEL_ROWS])
+#define VS_DECLARE_CANON_U8(op, isa)                                           \
+	void vs_##op##_u8_##isa(const uint8_t *q, const uint8_t *rows,         \
+				size_t stride, size_t n, size_t d,             \
+				int64_t *out);                                 \
+	void vs_##op##_u8_panel_##isa(const uint8_t *q, const uint8_t *panel,  \
+				      size_t d, int64_t out[VS_PANEL_ROWS])
+
+#define VS_DECLARE_CANON(isa)                                                  \
+	VS_DECLARE_CANON_F32(l2sq, isa);                                       \
+	VS_DECLARE_CANON_F32(ip, isa);                                         \
+	VS_DECLARE_CANON_F32(l1, isa);                                         \
+	VS_DECLARE_CANON_U8(l2sq, isa);                                        \
+	VS_DECLARE_CANON_U8(ip, isa);                                          \
+	VS_DECLARE_CANON_U8(l1, isa)
 
 #define VS_DECLARE_TILES(isa)                                                  \
 	size_t vs_filter_u8_##isa(const struct vs_tile_u8 *t,                  \
 				  struct vs_pass *pass);                       \
+	size_t vs_filter_l1_u8_##isa(const struct vs_tile_u8 *t,               \
+				     struct vs_pass *pass);                    \
 	size_t vs_filter_f32_##isa(const struct vs_tile_f32 *t,                \
 				   struct vs_pass *pass);                      \
+	size_t vs_filter_l1_f32_##isa(const struct vs_tile_f32 *t,             \
+				      struct vs_pass *pass);                   \
+	void vs_widen_f16_##isa(const uint16_t *h, size_t n, float *out);      \
 	void vs_scores_f32_##isa(const struct vs_tile_f32 *t, float *out,      \
 				 size_t out_stride);                           \
 	float vs_min_f32_##isa(const float *v, size_t n);                      \
 	size_t vs_select_le_f32_##isa(const float *v, size_t n, float limit,   \
 				      uint32_t *out)
 
-VS_DECLARE_CANON_F32(generic);
-VS_DECLARE_CANON_U8(generic);
+VS_DECLARE_CANON(generic);
 VS_DECLARE_TILES(generic);
 extern const struct vs_kern vs_kern_generic;
 
 #if VS_KERN_X86
-VS_DECLARE_CANON_F32(avx2);
-VS_DECLARE_CANON_U8(avx2);
+VS_DECLARE_CANON(avx2);
 VS_DECLARE_TILES(avx2);
 extern const struct vs_kern vs_kern_avx2;
 
-VS_DECLARE_CANON_F32(avx512);
-VS_DECLARE_CANON_U8(avx512);
+VS_DECLARE_CANON(avx512);
 VS_DECLARE_TILES(avx512);
 extern const struct vs_kern vs_kern_avx512;
 
 size_t vs_filter_u8_vnni(const struct vs_tile_u8 *t, struct vs_pass *pass);
+size_t vs_filter_l1_u8_vnni(const struct vs_tile_u8 *t, struct vs_pass *pass);
 /* The twin of the above without inline assembly; the test compares them. */
 size_t vs_filter_u8_vnni_intrin(const struct vs_tile_u8 *t,
 				struct vs_pass *pass);

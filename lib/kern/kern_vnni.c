@@ -1,5 +1,5 @@
 /* kern_vnni.c - the table for processors with AVX-512 and VNNI: the u8
- * filter is its own, all else is AVX-512. */
+ * filters are its own, all else is AVX-512. */
 #include "kern_int.h"
 
 #if VS_KERN_X86
@@ -7,19 +7,28 @@ const struct vs_kern vs_kern_vnni = {
 	.name = "vnni",
 	.l2sq_f32 = vs_l2sq_f32_avx512,
 	.ip_f32 = vs_ip_f32_avx512,
+	.l1_f32 = vs_l1_f32_avx512,
 	.l2sq_f32_f64 = vs_l2sq_f32_f64_avx512,
 	.ip_f32_f64 = vs_ip_f32_f64_avx512,
+	.l1_f32_f64 = vs_l1_f32_f64_avx512,
 	.l2sq_u8 = vs_l2sq_u8_avx512,
 	.ip_u8 = vs_ip_u8_avx512,
+	.l1_u8 = vs_l1_u8_avx512,
 	.l2sq_f32_panel = vs_l2sq_f32_panel_avx512,
 	.ip_f32_panel = vs_ip_f32_panel_avx512,
+	.l1_f32_panel = vs_l1_f32_panel_avx512,
 	.l2sq_f32_f64_panel = vs_l2sq_f32_f64_panel_avx512,
 	.ip_f32_f64_panel = vs_ip_f32_f64_panel_avx512,
+	.l1_f32_f64_panel = vs_l1_f32_f64_panel_avx512,
 	.l2sq_u8_panel = vs_l2sq_u8_panel_avx512,
 	.ip_u8_panel = vs_ip_u8_panel_avx512,
+	.l1_u8_panel = vs_l1_u8_panel_avx512,
 	.filter_u8 = vs_filter_u8_vnni,
+	.filter_l1_u8 = vs_filter_l1_u8_vnni,
 	.filter_f32 = vs_filter_f32_avx512,
+	.filter_l1_f32 = vs_filter_l1_f32_avx512,
 	.scores_f32 = vs_scores_f32_avx512,
+	.widen_f16 = vs_widen_f16_avx512,
 	.min_f32 = vs_min_f32_avx512,
 	.select_le_f32 = vs_select_le_f32_avx512,
 };

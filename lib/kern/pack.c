@@ -64,29 +64,41 @@ void vs_unpack_row_f32(const float *panel, unsigned lane, size_t d, float *row)
 		row[i] = panel[i * VS_PANEL_ROWS + lane];
 }
 
-void vs_pack_queries_u8(const uint8_t *const *queries, unsigned n_q, unsigned w,
-			size_t d, int8_t *packed)
+/* flip: 0x80 makes q - 128 of each byte, 0 leaves it. */
+static void pack_bytes(const uint8_t *const *queries, unsigned n_q, unsigned w,
+		       size_t d, uint8_t flip, uint8_t *packed)
 {
-	const uint32_t flip = 0x80808080u; /* q - 128 of each byte */
+	const uint32_t flip4 = 0x01010101u * flip;
 	size_t i, j, full = d / 4;
 	unsigned k;
 
 	if (n_q < w || d % 4 != 0)
 		memset(packed, 0, (d + 3) / 4 * 4 * w);
 	for (k = 0; k < n_q; k++) {
-		int8_t *to = packed + k * 4;
+		uint8_t *to = packed + k * 4;
 
 		for (j = 0; j < full; j++) {
 			uint32_t word;
 
 			memcpy(&word, queries[k] + j * 4, 4);
-			word ^= flip;
+			word ^= flip4;
 			memcpy(to + j * w * 4, &word, 4);
 		}
 		for (i = 0; i < d % 4; i++)
-			to[full * w * 4 + i] =
-				(int8_t)(queries[k][full * 4 + i] - 128);
+			to[full * w * 4 + i] = queries[k][full * 4 + i] ^ flip;
 	}
+}
+
+void vs_pack_queries_u8(const uint8_t *const *queries, unsigned n_q, unsigned w,
+			size_t d, int8_t *packed)
+{
+	pack_bytes(queries, n_q, w, d, 0x80, (uint8_t *)packed);
+}
+
+void vs_pack_queries_l1_u8(const uint8_t *const *queries, unsigned n_q,
+			   unsigned w, size_t d, int8_t *packed)
+{
+	pack_bytes(queries, n_q, w, d, 0, (uint8_t *)packed);
 }
 
 void vs_pack_queries_f32(const float *const *queries, unsigned n_q, unsigned w,
@@ -189,4 +201,11 @@ void vs_tile_limit_ip(float thr, double q_norm2, size_t d, float *limit,
 	}
 	*limit = round_up(-2 * (double)thr + (double)d * 0x1p-125);
 	*gain = round_up(4 * vs_f32_gamma(d) * norm);
+}
+
+void vs_tile_limit_l1(float thr, size_t d, float *limit, float *gain)
+{
+	/* The tile rejects when -2 acc > limit. */
+	*limit = round_up(2 * (double)thr * (1 + vs_f32_gamma(d)));
+	*gain = 0;
 }

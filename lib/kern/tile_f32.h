@@ -8,7 +8,8 @@
  *   F32_P       lanes of a vector
  *   F32_AHEAD   bytes that several queries fetch ahead, or 0
  *   f32t_t      the vector type, with f32t_zero, f32t_load (aligned),
- *               f32t_set1, f32t_madd(a, b, c) = a * b + c, f32t_store
+ *               f32t_set1, f32t_madd(a, b, c) = a * b + c, f32t_sub,
+ *               f32t_abs, f32t_store
  *   f32t_mask   what f32t_not_below(a, b) gives: lanes where !(a < b);
  *               f32t_or joins two, f32t_bits makes lane bits of one
  *
@@ -24,7 +25,12 @@
 	f32t_t v##r = f32t_load(x##r + i);                                     \
 	if (F32_AHEAD > 0 && F32_Q > 1)                                        \
 		vs_prefetch(x##r + i, F32_AHEAD);
-#define T_MADD(k, r) a##k##_##r = f32t_madd(v##r, w##k, a##k##_##r);
+/* L1 counts down, so that it is tested as products are. */
+#define T_MADD(k, r)                                                           \
+	a##k##_##r = task == F32_FILTER_L1                                     \
+			     ? f32t_sub(a##k##_##r,                            \
+					f32t_abs(f32t_sub(v##r, w##k)))        \
+			     : f32t_madd(v##r, w##k, a##k##_##r);
 #define T_MADDS(k)                                                             \
 	f32t_t w##k = f32t_set1(q[k]);                                         \
 	VS_WITH(F32_R, T_MADD, k)
@@ -42,7 +48,8 @@
 		VS_WITH(F32_R, T_SCORE, k)                                     \
 	}
 
-F32_ATTR VS_INLINE bool T_NAME(core)(const struct f32_job *job, bool filter)
+F32_ATTR VS_INLINE bool T_NAME(core)(const struct f32_job *job,
+				    enum f32_task task)
 {
 	const float *q = job->packed;
 	float *sums = job->sums, *out = job->out;
@@ -57,7 +64,7 @@ F32_ATTR VS_INLINE bool T_NAME(core)(const struct f32_job *job, bool filter)
 		i += VS_PANEL_ROWS;
 		q += w;
 	} while (i < end);
-	if (!filter) {
+	if (task == F32_SCORES) {
 		VS_EACH(F32_Q, T_SCORES)
 		return true;
 	}
@@ -71,12 +78,17 @@ F32_ATTR VS_INLINE bool T_NAME(core)(const struct f32_job *job, bool filter)
 /* True when a lane may pass; job->sums holds all sums then. */
 F32_ATTR VS_NOINLINE static bool T_NAME(filter)(const struct f32_job *job)
 {
-	return T_NAME(core)(job, true);
+	return T_NAME(core)(job, F32_FILTER);
+}
+
+F32_ATTR VS_NOINLINE static bool T_NAME(apart)(const struct f32_job *job)
+{
+	return T_NAME(core)(job, F32_FILTER_L1);
 }
 
 F32_ATTR VS_NOINLINE static bool T_NAME(scores)(const struct f32_job *job)
 {
-	return T_NAME(core)(job, false);
+	return T_NAME(core)(job, F32_SCORES);
 }
 
 #undef F32_Q

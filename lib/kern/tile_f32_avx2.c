@@ -34,6 +34,16 @@ VS_AVX2 VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
 	return _mm256_fmadd_ps(a, b, c);
 }
 
+VS_AVX2 VS_INLINE f32t_t f32t_sub(f32t_t a, f32t_t b)
+{
+	return _mm256_sub_ps(a, b);
+}
+
+VS_AVX2 VS_INLINE f32t_t f32t_abs(f32t_t a)
+{
+	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+
 VS_AVX2 VS_INLINE void f32t_store(float *p, f32t_t a)
 {
 	_mm256_storeu_ps(p, a);
@@ -88,11 +98,16 @@ VS_AVX2 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{ 6, 16, filter_6x2_tile, scores_6x2_tile },
-	{ 4, 16, filter_4x2_tile, scores_4x2_tile },
-	{ 1, 64, filter_1x8_tile, scores_1x8_tile },
-	{ 1, 32, filter_1x4_tile, scores_1x4_tile },
-	{ 1, 16, filter_1x2_tile, scores_1x2_tile },
+	{ 6, 16, filter_6x2_tile, apart_6x2_tile,
+	  scores_6x2_tile },
+	{ 4, 16, filter_4x2_tile, apart_4x2_tile,
+	  scores_4x2_tile },
+	{ 1, 64, filter_1x8_tile, apart_1x8_tile,
+	  scores_1x8_tile },
+	{ 1, 32, filter_1x4_tile, apart_1x4_tile,
+	  scores_1x4_tile },
+	{ 1, 16, filter_1x2_tile, apart_1x2_tile,
+	  scores_1x2_tile },
 };
 
 /* Twelve sums of 6 x 2 keep the ports busiest; 7 and 8 queries are two fours,

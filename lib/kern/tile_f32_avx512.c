@@ -36,6 +36,16 @@ VS_AVX512 VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
 	return _mm512_fmadd_ps(a, b, c);
 }
 
+VS_AVX512 VS_INLINE f32t_t f32t_sub(f32t_t a, f32t_t b)
+{
+	return _mm512_sub_ps(a, b);
+}
+
+VS_AVX512 VS_INLINE f32t_t f32t_abs(f32t_t a)
+{
+	return _mm512_abs_ps(a);
+}
+
 VS_AVX512 VS_INLINE void f32t_store(float *p, f32t_t a)
 {
 	_mm512_storeu_ps(p, a);
@@ -114,17 +124,28 @@ VS_AVX512 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{ 12, 32, filter_12x2_tile, scores_12x2_tile },
-	{ 12, 16, filter_12x1_tile, scores_12x1_tile },
-	{ 8, 32, filter_8x2_tile, scores_8x2_tile },
-	{ 8, 16, filter_8x1_tile, scores_8x1_tile },
-	{ 4, 64, filter_4x4_tile, scores_4x4_tile },
-	{ 4, 32, filter_4x2_tile, scores_4x2_tile },
-	{ 4, 16, filter_4x1_tile, scores_4x1_tile },
-	{ 1, 128, filter_1x8_tile, scores_1x8_tile },
-	{ 1, 64, filter_1x4_tile, scores_1x4_tile },
-	{ 1, 32, filter_1x2_tile, scores_1x2_tile },
-	{ 1, 16, filter_1x1_tile, scores_1x1_tile },
+	{ 12, 32, filter_12x2_tile, apart_12x2_tile,
+	  scores_12x2_tile },
+	{ 12, 16, filter_12x1_tile, apart_12x1_tile,
+	  scores_12x1_tile },
+	{ 8, 32, filter_8x2_tile, apart_8x2_tile,
+	  scores_8x2_tile },
+	{ 8, 16, filter_8x1_tile, apart_8x1_tile,
+	  scores_8x1_tile },
+	{ 4, 64, filter_4x4_tile, apart_4x4_tile,
+	  scores_4x4_tile },
+	{ 4, 32, filter_4x2_tile, apart_4x2_tile,
+	  scores_4x2_tile },
+	{ 4, 16, filter_4x1_tile, apart_4x1_tile,
+	  scores_4x1_tile },
+	{ 1, 128, filter_1x8_tile, apart_1x8_tile,
+	  scores_1x8_tile },
+	{ 1, 64, filter_1x4_tile, apart_1x4_tile,
+	  scores_1x4_tile },
+	{ 1, 32, filter_1x2_tile, apart_1x2_tile,
+	  scores_1x2_tile },
+	{ 1, 16, filter_1x1_tile, apart_1x1_tile,
+	  scores_1x1_tile },
 };
 
 static unsigned f32_width(unsigned n_q)

@@ -37,6 +37,18 @@ VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
 	return a * b + c;
 }
 
+VS_INLINE f32t_t f32t_sub(f32t_t a, f32t_t b)
+{
+	return a - b;
+}
+
+VS_INLINE f32t_t f32t_abs(f32t_t a)
+{
+	f32t_mask bits = (f32t_mask)a & INT32_MAX; /* all but the sign */
+
+	return (f32t_t)bits;
+}
+
 VS_INLINE void f32t_store(float *p, f32t_t a)
 {
 	memcpy(p, &a, sizeof(a));
@@ -78,8 +90,10 @@ VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k, size_t r)
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{ 4, 8, filter_4x2_tile, scores_4x2_tile },
-	{ 1, 16, filter_1x4_tile, scores_1x4_tile },
+	{ 4, 8, filter_4x2_tile, apart_4x2_tile,
+	  scores_4x2_tile },
+	{ 1, 16, filter_1x4_tile, apart_1x4_tile,
+	  scores_1x4_tile },
 };
 
 static unsigned f32_width(unsigned n_q)

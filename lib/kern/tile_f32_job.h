@@ -5,6 +5,7 @@
  * sign turned, when acc < bound with bound = -limit/2 - gain/2 * term, which
  * leaves one fused operation and one comparison a vector.  Halving is exact
  * but for subnormal numbers, which the slack d * 2^-125 of the limits covers.
+ * A filter for L1 sums -|x - q| into acc.
  */
 #ifndef VS_KERN_TILE_F32_JOB_H
 #define VS_KERN_TILE_F32_JOB_H
@@ -26,6 +27,8 @@ struct f32_job {
 	size_t out_stride;
 };
 
+enum f32_task { F32_FILTER, F32_FILTER_L1, F32_SCORES };
+
 typedef bool (*f32_tile)(const struct f32_job *job);
 
 /* A register tile: queries x rows. */
@@ -33,6 +36,7 @@ struct f32_shape {
 	unsigned q;
 	unsigned rows;
 	f32_tile filter;
+	f32_tile apart; /* the filter of L1 */
 	f32_tile scores;
 };
 

@@ -50,9 +50,10 @@ F32_ATTR static size_t f32_pass(const struct f32_job *job,
 /* The queries of t over the rows of one register tile. */
 F32_ATTR static size_t f32_filter_rows(const struct vs_tile_f32 *t,
 				       struct f32_job *job,
-				       const struct f32_shape *shape,
+				       const struct f32_shape *shape, bool l1,
 				       struct vs_pass *pass, size_t n)
 {
+	f32_tile tile = l1 ? shape->apart : shape->filter;
 	const float *limit = job->limit, *gain = job->gain;
 	unsigned q;
 
@@ -61,7 +62,7 @@ F32_ATTR static size_t f32_filter_rows(const struct vs_tile_f32 *t,
 		job->n_q = t->n_q - q;
 		job->limit = limit + q;
 		job->gain = gain + q;
-		if (shape->filter(job))
+		if (tile(job))
 			n = f32_pass(job, shape, q, pass, n);
 	}
 	job->limit = limit;
@@ -69,8 +70,9 @@ F32_ATTR static size_t f32_filter_rows(const struct vs_tile_f32 *t,
 	return n;
 }
 
-F32_ATTR size_t F32_API(filter_f32)(const struct vs_tile_f32 *t,
-				    struct vs_pass *pass)
+F32_ATTR static size_t VS_CAT(f32_filter_, F32_ISA)(const struct vs_tile_f32 *t,
+						    bool l1,
+						    struct vs_pass *pass)
 {
 	_Alignas(64) float sums[F32_SUMS];
 	float limit[VS_TILE_W], gain[VS_TILE_W];
@@ -88,9 +90,21 @@ F32_ATTR size_t F32_API(filter_f32)(const struct vs_tile_f32 *t,
 	for (; job.row0 < n_rows; job.row0 += shape->rows) {
 		shape = f32_pick(width, n_rows - job.row0);
 		job.terms = t->terms + job.row0;
-		n = f32_filter_rows(t, &job, shape, pass, n);
+		n = f32_filter_rows(t, &job, shape, l1, pass, n);
 	}
 	return n;
+}
+
+F32_ATTR size_t F32_API(filter_f32)(const struct vs_tile_f32 *t,
+				    struct vs_pass *pass)
+{
+	return VS_CAT(f32_filter_, F32_ISA)(t, false, pass);
+}
+
+F32_ATTR size_t F32_API(filter_l1_f32)(const struct vs_tile_f32 *t,
+				       struct vs_pass *pass)
+{
+	return VS_CAT(f32_filter_, F32_ISA)(t, true, pass);
 }
 
 F32_ATTR void F32_API(scores_f32)(const struct vs_tile_f32 *t, float *out,

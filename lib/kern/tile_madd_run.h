@@ -4,8 +4,9 @@
  * The including file has defined what tile_madd.h asks for, MADD_ISA (last word
  * of the function name), maddt_loadu (any address), maddt_even_signed,
  * maddt_odd_signed, maddt_sub, maddt_half (each lane halved, rounded down),
- * maddt_not_negative (lane bits) and the table madd_shapes, which has for 4
- * queries and for 1 the rows of one panel and larger ones before it.
+ * maddt_not_negative (lane bits), maddt_lin (minus the linear bound of a query
+ * and MADD_P rows) and the table madd_shapes, which has for 4 queries and for 1
+ * the rows of one panel and larger ones before it.
  */
 #include "each.h"
 
@@ -18,6 +19,13 @@ MADD_ATTR static void madd_start(const struct vs_tile_u8 *t, int32_t *sums)
 	int32_t half[VS_TILE_W];
 	size_t k, r;
 
+	for (k = 0; t->lin != NULL && k < t->w; k++) {
+		for (r = 0; r < t->n_panels * VS_PANEL_ROWS; r += MADD_P)
+			maddt_store(sums + k * MADD_ROWS_MAX + r,
+				    maddt_lin(t->lin, k, r));
+	}
+	if (t->lin != NULL)
+		return;
 	vs_half_limits(t, half);
 	for (k = 0; k < t->w; k++) {
 		for (r = 0; r < t->n_panels * VS_PANEL_ROWS; r += MADD_P)

@@ -8,11 +8,29 @@
  * whether any lane may pass; the exact rule is applied to those lanes here.
  * No sum of a row of VS_TILE_U8_DIM_MAX bytes overflows: half of a difference
  * of two 32-bit numbers fits 32 bits.
+ *
+ * A filter with linear bounds starts its sums at minus the bound, rounded to
+ * the nearest integer and kept within +-VS_LIN_MAX, and every lane that does
+ * not end negative passes.  Products and sums are rounded one by one, so that
+ * all instruction sets let the same rows pass.
  */
 #ifndef VS_KERN_TILE_PASS_H
 #define VS_KERN_TILE_PASS_H
 
 #include "kern_int.h"
+
+/* The bound of a query and a row, rounded; a NaN lets the row pass. */
+VS_INLINE int32_t vs_lin_bound(const struct vs_tile_lin *lin, unsigned q,
+			       size_t row)
+{
+	float b = lin->g0[q] * lin->t0[row];
+
+	b = b + lin->g1[q] * lin->t1[row];
+	b = b + lin->c[q];
+	b = b > -VS_LIN_MAX ? b : -VS_LIN_MAX;
+	b = b < VS_LIN_MAX ? b : VS_LIN_MAX;
+	return (int32_t)lrintf(b);
+}
 
 /* half(limit) per query; queries that are not real never pass. */
 VS_INLINE void vs_half_limits(const struct vs_tile_u8 *t,
@@ -21,7 +39,9 @@ VS_INLINE void vs_half_limits(const struct vs_tile_u8 *t,
 	unsigned k;
 
 	for (k = 0; k < VS_TILE_W; k++)
-		half[k] = (k < t->n_q ? t->limit[k] : INT32_MIN) >> 1;
+		half[k] = (k < t->n_q && t->lin == NULL ? t->limit[k] :
+							  INT32_MIN) >>
+			  1;
 }
 
 /* The lanes of mask end at sums[lane]; they are rows row0 + lane of query q.
@@ -30,8 +50,18 @@ VS_INLINE size_t vs_pass_lanes(const struct vs_tile_u8 *t, unsigned q,
 			       size_t row0, unsigned mask, const int32_t *sums,
 			       struct vs_pass *pass, size_t n)
 {
-	uint32_t half = (uint32_t)(t->limit[q] >> 1);
+	uint32_t half;
 
+	if (t->lin != NULL) {
+		for (; mask != 0; mask &= mask - 1, n++) {
+			pass[n].q = (uint16_t)q;
+			pass[n].row = (uint16_t)(row0 +
+						 (size_t)__builtin_ctz(mask));
+			pass[n].score = 0;
+		}
+		return n;
+	}
+	half = (uint32_t)(t->limit[q] >> 1);
 	for (; mask != 0; mask &= mask - 1) {
 		size_t lane = (size_t)__builtin_ctz(mask);
 		int32_t term = t->terms[row0 + lane];

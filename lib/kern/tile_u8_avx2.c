@@ -78,6 +78,20 @@ VS_AVX2 VS_INLINE unsigned maddt_not_negative(maddt_t v)
 	return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(v)) ^ 0xffu;
 }
 
+VS_AVX2 VS_INLINE maddt_t maddt_lin(const struct vs_tile_lin *lin, size_t k,
+				    size_t row)
+{
+	__m256 b = _mm256_mul_ps(_mm256_set1_ps(lin->g0[k]),
+				 _mm256_load_ps(lin->t0 + row));
+
+	b = _mm256_add_ps(b, _mm256_mul_ps(_mm256_set1_ps(lin->g1[k]),
+					   _mm256_load_ps(lin->t1 + row)));
+	b = _mm256_add_ps(b, _mm256_set1_ps(lin->c[k]));
+	b = _mm256_max_ps(b, _mm256_set1_ps(-VS_LIN_MAX));
+	b = _mm256_min_ps(b, _mm256_set1_ps(VS_LIN_MAX));
+	return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_cvtps_epi32(b));
+}
+
 #define MADD_Q 4
 #define MADD_R 2
 #include "tile_madd.h"

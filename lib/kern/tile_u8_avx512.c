@@ -78,6 +78,20 @@ VS_AVX512 VS_INLINE unsigned maddt_not_negative(maddt_t v)
 	return _mm512_movepi32_mask(v) ^ 0xffffu;
 }
 
+VS_AVX512 VS_INLINE maddt_t maddt_lin(const struct vs_tile_lin *lin, size_t k,
+				      size_t row)
+{
+	__m512 b = _mm512_mul_ps(_mm512_set1_ps(lin->g0[k]),
+				 _mm512_load_ps(lin->t0 + row));
+
+	b = _mm512_add_ps(b, _mm512_mul_ps(_mm512_set1_ps(lin->g1[k]),
+					   _mm512_load_ps(lin->t1 + row)));
+	b = _mm512_add_ps(b, _mm512_set1_ps(lin->c[k]));
+	b = _mm512_max_ps(b, _mm512_set1_ps(-VS_LIN_MAX));
+	b = _mm512_min_ps(b, _mm512_set1_ps(VS_LIN_MAX));
+	return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_cvtps_epi32(b));
+}
+
 #define MADD_Q 4
 #define MADD_R 4
 #include "tile_madd.h"

@@ -21,6 +21,8 @@ struct vnni_job {
 	size_t w;
 	const int32_t *terms;
 	const int32_t *half;
+	const struct vs_tile_lin *lin; /* instead of terms and half, or NULL */
+	size_t row0;		       /* of the tile, for lin */
 	int32_t *sums; /* [queries][panels][16] of the tile */
 };
 
@@ -32,6 +34,24 @@ VS_VNNI VS_INLINE __m512i vnni_start(const int32_t *terms)
 	__m512i half = _mm512_srai_epi32(_mm512_load_si512(terms), 1);
 
 	return _mm512_sub_epi32(_mm512_setzero_si512(), half);
+}
+
+/* -bound */
+VS_VNNI VS_INLINE __m512i vnni_lin(const struct vnni_job *job, size_t k,
+				   size_t p)
+{
+	const struct vs_tile_lin *lin = job->lin;
+	size_t row = job->row0 + p * VS_PANEL_ROWS;
+	__m512 b = _mm512_mul_ps(_mm512_set1_ps(lin->g0[k]),
+				 _mm512_load_ps(lin->t0 + row));
+
+	b = _mm512_add_ps(b, _mm512_mul_ps(_mm512_set1_ps(lin->g1[k]),
+					   _mm512_load_ps(lin->t1 + row)));
+	b = _mm512_add_ps(b, _mm512_set1_ps(lin->c[k]));
+	/* Of a NaN the second operand is taken. */
+	b = _mm512_max_ps(b, _mm512_set1_ps(-VS_LIN_MAX));
+	b = _mm512_min_ps(b, _mm512_set1_ps(VS_LIN_MAX));
+	return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_cvtps_epi32(b));
 }
 
 /* Panels come from memory as often as from a cache.  In wide tiles a line of
@@ -87,6 +107,7 @@ VS_VNNI static size_t vnni_filter(const struct vs_tile_u8 *t,
 				.packed = (const vs_word *)t->packed,
 				.w = t->w,
 				.half = half,
+				.lin = t->lin,
 				.sums = sums };
 	const vnni_tile *row = tiles[t->n_q > 1 ? (t->n_q + 3) / 4 : 0];
 	size_t p, step, n = 0;
@@ -97,7 +118,9 @@ VS_VNNI static size_t vnni_filter(const struct vs_tile_u8 *t,
 		while (row[step - 1] == NULL)
 			step--;
 		job.panels = t->panels + p * job.bytes;
-		job.terms = t->terms + p * VS_PANEL_ROWS;
+		job.row0 = p * VS_PANEL_ROWS;
+		if (t->lin == NULL)
+			job.terms = t->terms + job.row0;
 		if (row[step - 1](&job))
 			n = vnni_pass(t, p, step, sums, pass, n);
 	}

@@ -14,9 +14,12 @@
 #define V_NAME VS_CAT3(tile_, VS_CAT3(VNNI_Q, x, VNNI_P), VNNI_SET)
 #define V_POINTER(p) const uint8_t *x##p = job->panels + (p)*job->bytes;
 #define V_START(p) __m512i n##p = vnni_start(job->terms + (p)*VS_PANEL_ROWS);
+#define V_DECLARE(k, p) __m512i a##k##_##p;
+#define V_DECLARES(k) VS_WITH(VNNI_P, V_DECLARE, k)
 #define V_SUM(k, p)                                                            \
-	__m512i a##k##_##p =                                                   \
-		_mm512_add_epi32(n##p, _mm512_set1_epi32(job->half[k]));
+	a##k##_##p = _mm512_add_epi32(n##p, _mm512_set1_epi32(job->half[k]));
+#define V_LIN(k, p) a##k##_##p = vnni_lin(job, k, p);
+#define V_LINS(k) VS_WITH(VNNI_P, V_LIN, k)
 #define V_SUMS(k) VS_WITH(VNNI_P, V_SUM, k)
 #define V_LOAD(p)                                                              \
 	__m512i v##p = _mm512_load_si512(x##p + j);                            \
@@ -39,8 +42,14 @@ VS_VNNI VS_NOINLINE static bool V_NAME(const struct vnni_job *job)
 	int32_t *sums = job->sums;
 	size_t j = 0, bytes = job->bytes, w = job->w;
 	VS_EACH(VNNI_P, V_POINTER)
-	VS_EACH(VNNI_P, V_START)
-	VS_EACH(VNNI_Q, V_SUMS)
+	VS_EACH(VNNI_Q, V_DECLARES)
+
+	if (job->lin != NULL) {
+		VS_EACH(VNNI_Q, V_LINS)
+	} else {
+		VS_EACH(VNNI_P, V_START)
+		VS_EACH(VNNI_Q, V_SUMS)
+	}
 
 	do { /* at least once: gcc would keep all sums twice otherwise */
 		VS_EACH(VNNI_P, V_LOAD)
@@ -62,6 +71,10 @@ VS_VNNI VS_NOINLINE static bool V_NAME(const struct vnni_job *job)
 #undef V_NAME
 #undef V_POINTER
 #undef V_START
+#undef V_DECLARE
+#undef V_DECLARES
+#undef V_LIN
+#undef V_LINS
 #undef V_SUM
 #undef V_SUMS
 #undef V_LOAD

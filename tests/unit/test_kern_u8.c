@@ -208,7 +208,7 @@ static void whole_range(void **state)
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
 	struct vs_tile_u8 t = { panels, VS_TILE_PANELS, 8,    packed, 12,
-				12,	terms,		limit };
+				12,	terms,		limit,	NULL };
 	const int64_t room = (int64_t)INT32_MAX - 8 * 255 * 256;
 	struct vs_rng r;
 	size_t x, q, i, turn;
@@ -253,7 +253,8 @@ static void wraps(void **state)
 	_Alignas(64) int32_t terms[16], limit[4];
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
-	struct vs_tile_u8 t = { panels, 1, 8, packed, 4, 4, terms, limit };
+	struct vs_tile_u8 t = { panels, 1, 8, packed, 4, 4, terms, limit,
+				NULL };
 	size_t i, x, q;
 
 	memset(panels, 255, sizeof(panels));
@@ -282,7 +283,8 @@ static void widest(const struct vs_kern *k, size_t d, bool l2)
 	_Alignas(64) int32_t terms[16], limit[12];
 	static int32_t score[VS_TILE_W][ROWS];
 	static struct vs_pass pass[VS_PASS_MAX];
-	struct vs_tile_u8 t = { panels, 1, d, packed, 12, 12, terms, limit };
+	struct vs_tile_u8 t = { panels, 1, d, packed, 12, 12, terms, limit,
+				NULL };
 	const uint8_t *row[16], *query[12];
 	int32_t beside;
 
