@@ -8,6 +8,7 @@ struct args {
 
 static const struct vs_opt_word by_words[] = {
 	{ "hash", 0 },
+	{ "range", 0 },
 	{ NULL, 0 },
 };
 
@@ -21,10 +22,15 @@ static const struct vs_opt rows[] = {
 	{ .name = "by", .kind = VS_OPT_TEXT, .metavar = "RULE",
 	  .words = by_words, .at = offsetof(struct args, op.by), .def = "hash",
 	  .help = "which shard owns a row: hash, by a consistent-hash ring "
-		  "of the ids" },
+		  "of the ids; range, by its place in the input" },
+	{ .name = "weights", .kind = VS_OPT_TEXT, .metavar = "W,W,...",
+	  .at = offsetof(struct args, op.weights),
+	  .help = "shares of the shards, a whole number for each",
+	  .def_text = "all the same" },
 	{ .name = "vnodes", .kind = VS_OPT_U32, .metavar = "N",
 	  .at = offsetof(struct args, op.vnodes), .min = 1, .max = 65536,
-	  .def = "1024", .help = "points of each shard on the ring" },
+	  .given = offsetof(struct args, op.vnodes_given), .def = "1024",
+	  .help = "with hash: points of a shard of weight 1 on the ring" },
 	{ .name = "index", .letter = 'i', .kind = VS_OPT_TEXT,
 	  .metavar = "INDEX", .at = offsetof(struct args, op.index),
 	  .help = "an index that needs no model: Flat" },

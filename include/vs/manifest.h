@@ -27,7 +27,10 @@
 #define VS_MANIFEST_INDEX_MAX 255u /* bytes of an index string */
 
 /* How rows find their shard; the words stand in the files. */
-enum vs_sharding { VS_SHARDING_HASH = 1 /* "hash": vs/ring.h on the id */ };
+enum vs_sharding {
+	VS_SHARDING_HASH = 1, /* "hash": vs/ring.h on the id */
+	VS_SHARDING_RANGE = 2 /* "range": runs of rows, in order */
+};
 
 struct vs_manifest_input {
 	char *path; /* absolute, or relative to the collection */
@@ -37,8 +40,9 @@ struct vs_manifest_input {
 struct vs_manifest_shard {	      /* its number is its place in the array */
 	char *file;		      /* relative to the collection */
 	struct vs_digest fingerprint; /* that the file must have */
-	uint64_t n_rows;	      /* by the ring */
-	uint32_t weight;
+	uint64_t first;		      /* by range: the row it begins at */
+	uint64_t n_rows;
+	uint32_t weight; /* its share is weight / sum of the weights */
 };
 
 /* All texts and arrays are owned.  Ids are the ordinals 0..n_rows-1 of the
@@ -54,7 +58,7 @@ struct vs_manifest {
 	char *model_file;	/* relative; NULL: the index needs no model */
 	struct vs_digest model; /* its fingerprint, or zero */
 	enum vs_sharding sharding;
-	uint32_t vnodes;
+	uint32_t vnodes; /* by hash, else 0 */
 	uint64_t n_rows;
 	struct vs_digest input;		  /* quick digest of the inputs */
 	enum vs_vecs_format input_format; /* AUTO: from the names */
@@ -63,6 +67,10 @@ struct vs_manifest {
 	struct vs_manifest_shard *shards;
 	uint32_t n_shards;
 };
+
+/* "hash", "range"; false for other words. */
+bool vs_manifest_sharding_parse(const char *word, enum vs_sharding *out);
+const char *vs_manifest_sharding_word(enum vs_sharding s);
 
 /* An empty generation 1 in dir: n_shards shards of weight 1 under their usual
  * names, n_inputs inputs to be filled in. */
@@ -81,7 +89,11 @@ int vs_manifest_shard_fingerprint(struct vs_ctx *ctx,
 /* Sets m->collection and the fingerprints of all shards from the rest. */
 int vs_manifest_seal(struct vs_ctx *ctx, struct vs_manifest *m,
 		     struct vs_err *err) VS_MUST_CHECK;
-/* The ring of m; with vs_ring_pick it says which rows shard i holds. */
+/* By range: deals m->n_rows out in order, by the weights.  Shard i gets what
+ * lies between the floors of n_rows * (weights before it, and with it) / (sum
+ * of the weights), so no share is off by a whole row. */
+void vs_manifest_cut(struct vs_manifest *m);
+/* By hash: the ring of m; vs_ring_pick says which rows shard i holds. */
 int vs_manifest_ring(struct vs_ctx *ctx, const struct vs_manifest *m,
 		     struct vs_ring **out, struct vs_err *err) VS_MUST_CHECK;
 

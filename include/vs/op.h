@@ -85,9 +85,11 @@ struct vs_shard_create_args {
 	const char *index; /* -i Flat */
 	enum vs_metric metric;
 	bool metric_given;
-	const char *by; /* "hash" */
+	const char *by; /* "hash", "range" */
 	uint32_t n_shards;
-	uint32_t vnodes;
+	const char *weights; /* "1,2,1", one for each shard; NULL: all 1 */
+	uint32_t vnodes;     /* by hash */
+	bool vnodes_given;
 };
 int vs_op_shard_create(struct vs_ctx *ctx,
 		       const struct vs_shard_create_args *args,

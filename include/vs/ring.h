@@ -56,11 +56,11 @@ uint32_t vs_ring_owner_at(const struct vs_ring *r, uint64_t position);
 /* The owner of an id. */
 uint32_t vs_ring_owner(const struct vs_ring *r, uint64_t id);
 
-/* Of the ids first..first+n-1 (n < 2^32) those that shard owns, as offsets from
- * first in ascending order; offsets has room for n.  Returns how many.  This is
- * how a build picks its rows out of a block. */
-size_t vs_ring_pick(const struct vs_ring *r, uint32_t shard, uint64_t first,
-		    size_t n, uint32_t *offsets);
+/* Of n ids (n < 2^32) those that shard owns, as their places in ids, ascending;
+ * offsets has room for n.  Returns how many.  This is how a build picks its
+ * rows out of a block. */
+size_t vs_ring_pick(const struct vs_ring *r, uint32_t shard,
+		    const uint64_t *ids, size_t n, uint32_t *offsets);
 
 /* counts[s], [n_shards]: how many of the ids 0..n-1 shard s owns.  Parallel. */
 int vs_ring_count(struct vs_ctx *ctx, const struct vs_ring *r, uint64_t n,

@@ -96,7 +96,39 @@ const char *vs_manifest_format_word(enum vs_vecs_format f)
 
 const char *vs_manifest_sharding_word(enum vs_sharding s)
 {
-	return s == VS_SHARDING_HASH ? "hash" : "?";
+	return s == VS_SHARDING_HASH  ? "hash" :
+	       s == VS_SHARDING_RANGE ? "range" :
+					"?";
+}
+
+bool vs_manifest_sharding_parse(const char *word, enum vs_sharding *out)
+{
+	if (strcmp(word, "hash") == 0)
+		*out = VS_SHARDING_HASH;
+	else if (strcmp(word, "range") == 0)
+		*out = VS_SHARDING_RANGE;
+	else
+		return false;
+	return true;
+}
+
+void vs_manifest_cut(struct vs_manifest *m)
+{
+	uint64_t sum = 0, before = 0, at = 0, end;
+	uint32_t i;
+
+	for (i = 0; i < m->n_shards; i++)
+		sum += m->shards[i].weight;
+	for (i = 0; i < m->n_shards; i++) {
+		before += m->shards[i].weight;
+		/* n_rows * before / sum, which could overflow: sum has at most
+		 * 26 bits. */
+		end = m->n_rows / sum * before +
+		      m->n_rows % sum * before / sum;
+		m->shards[i].first = at;
+		m->shards[i].n_rows = end - at;
+		at = end;
+	}
 }
 
 /* Of what all shards of m have in common. */
@@ -116,6 +148,10 @@ static int digest_common(struct vs_ctx *ctx, const struct vs_manifest *m,
 	vs_hasher_add_u64(h, m->n_shards);
 	for (i = 0; i < m->n_shards; i++)
 		vs_hasher_add_u64(h, m->shards[i].weight);
+	/* Ranges are what the manifest says, however they were chosen; the rows
+	 * of a hashed shard follow from the ring. */
+	for (i = 0; m->sharding == VS_SHARDING_RANGE && i < m->n_shards; i++)
+		vs_hasher_add_u64(h, m->shards[i].first);
 	vs_hasher_add_text(h, m->index);
 	vs_hasher_add_u64(h, m->metric);
 	vs_hasher_add(h, m->model.b, sizeof(m->model.b));

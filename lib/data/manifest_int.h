@@ -18,7 +18,5 @@ int vs_manifest_id(struct vs_ctx *ctx, const struct vs_manifest *m,
 		   struct vs_digest *out, struct vs_err *err) VS_MUST_CHECK;
 /* "auto" or the name of the format. */
 const char *vs_manifest_format_word(enum vs_vecs_format f);
-/* "hash". */
-const char *vs_manifest_sharding_word(enum vs_sharding s);
 
 #endif

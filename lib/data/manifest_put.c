@@ -107,6 +107,8 @@ static int put_shard(struct vs_ctx *ctx, const struct vs_manifest *m,
 		rc = put_text(ctx, b, "  file", s->file, err);
 	if (rc == 0)
 		rc = put_digest(ctx, b, "  fingerprint", &s->fingerprint, err);
+	if (rc == 0 && m->sharding == VS_SHARDING_RANGE)
+		rc = put_u64(ctx, b, "  first", s->first, err);
 	if (rc == 0)
 		rc = put_u64(ctx, b, "  rows", s->n_rows, err);
 	if (rc == 0)
@@ -121,7 +123,7 @@ static int put_shards(struct vs_ctx *ctx, const struct vs_manifest *m,
 	int rc = vs_buf_printf(ctx, b, err, "sharding:\n  by: %s\n",
 			       vs_manifest_sharding_word(m->sharding));
 
-	if (rc == 0)
+	if (rc == 0 && m->sharding == VS_SHARDING_HASH)
 		rc = put_u64(ctx, b, "  vnodes", m->vnodes, err);
 	if (rc == 0)
 		rc = vs_buf_printf(ctx, b, err, "shards:\n");

@@ -242,14 +242,17 @@ static int read_sharding(const struct reader *r, const struct vs_yaml *root,
 		rc = vs_yaml_only(r->doc, map, keys, r->err);
 	if (rc == 0)
 		rc = vs_yaml_text(r->doc, map, "by", &text, r->err);
-	if (rc == 0 && strcmp(text, "hash") != 0)
+	if (rc == 0 && !vs_manifest_sharding_parse(text, &m->sharding))
 		rc = refuse(r, vs_yaml_find(map, "by"),
-			    "by is \"%.80s\"; expected hash", text);
-	m->sharding = VS_SHARDING_HASH;
-	if (rc == 0)
-		rc = get_u32(r, map, "vnodes",
-			     (struct range){ 1, VS_RING_VNODES_MAX },
-			     &m->vnodes);
+			    "by is \"%.80s\"; expected hash or range", text);
+	if (rc == 0 && m->sharding == VS_SHARDING_HASH)
+		return get_u32(r, map, "vnodes",
+			       (struct range){ 1, VS_RING_VNODES_MAX },
+			       &m->vnodes);
+	if (rc == 0 && vs_yaml_find(map, "vnodes") != NULL)
+		rc = refuse(r, vs_yaml_find(map, "vnodes"),
+			    "vnodes, which belongs to hash, beside by: %s",
+			    text);
 	return rc;
 }
 
@@ -336,11 +339,26 @@ static int read_inputs(const struct reader *r, const struct vs_yaml *root,
 	return rc;
 }
 
+/* Ranges lie side by side: one begins where the rows before it end. */
+static int read_first(const struct reader *r, const struct vs_yaml *map,
+		      uint64_t before, struct vs_manifest_shard *s)
+{
+	int rc = vs_yaml_u64(r->doc, map, "first", &s->first, r->err);
+
+	if (rc != 0 || s->first == before)
+		return rc;
+	return refuse(r, vs_yaml_find(map, "first"),
+		      "first is %llu; expected %llu, where the shard before "
+		      "it ends",
+		      (unsigned long long)s->first, (unsigned long long)before);
+}
+
 static int read_shard(const struct reader *r, const struct vs_yaml *map,
 		      uint32_t number, struct vs_manifest_shard *s)
 {
 	static const char *const keys[] = { "number", "file",	"fingerprint",
-					    "rows",   "weight", NULL };
+					    "first",  "rows",	"weight",
+					    NULL };
 	const struct range only = { number, number };
 	uint64_t said;
 	int rc = vs_yaml_only(r->doc, map, keys, r->err);
@@ -381,6 +399,12 @@ static int read_shards(const struct reader *r, const struct vs_yaml *root,
 		struct vs_manifest_shard *s = &m->shards[m->n_shards];
 
 		rc = read_shard(r, c, m->n_shards++, s);
+		if (rc == 0 && m->sharding == VS_SHARDING_RANGE)
+			rc = read_first(r, c, sum, s);
+		else if (rc == 0 && vs_yaml_find(c, "first") != NULL)
+			rc = refuse(r, vs_yaml_find(c, "first"),
+				    "first, which belongs to by: range, beside "
+				    "by: hash");
 		if (rc == 0)
 			rc = add_rows(r, c, s->n_rows, m->n_rows, &sum);
 		points += (uint64_t)m->vnodes * s->weight;

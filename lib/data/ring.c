@@ -251,29 +251,29 @@ uint32_t vs_ring_owner(const struct vs_ring *r, uint64_t id)
 	return vs_ring_owner_at(r, vs_ring_position(id));
 }
 
-/* Owners of ids first..first+n-1, n <= BATCH.  Hashing first keeps many hashes
- * in flight, which branches of the look-up would break up. */
-static void find_owners(const struct vs_ring *r, uint64_t first, size_t n,
+/* Owners of n <= BATCH ids.  Hashing first keeps many hashes in flight, which
+ * branches of the look-up would break up. */
+static void find_owners(const struct vs_ring *r, const uint64_t *ids, size_t n,
 			uint32_t *owners)
 {
 	uint64_t position[BATCH];
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		position[i] = vs_ring_position(first + i);
+		position[i] = vs_ring_position(ids[i]);
 	for (i = 0; i < n; i++)
 		owners[i] = vs_ring_owner_at(r, position[i]);
 }
 
-size_t vs_ring_pick(const struct vs_ring *r, uint32_t shard, uint64_t first,
-		    size_t n, uint32_t *offsets)
+size_t vs_ring_pick(const struct vs_ring *r, uint32_t shard,
+		    const uint64_t *ids, size_t n, uint32_t *offsets)
 {
 	uint32_t owners[BATCH];
 	size_t at, i, take, found = 0;
 
 	for (at = 0; at < n; at += take) {
 		take = vs_min_size(n - at, BATCH);
-		find_owners(r, first + at, take, owners);
+		find_owners(r, ids + at, take, owners);
 		for (i = 0; i < take; i++) {
 			offsets[found] = (uint32_t)(at + i);
 			found += owners[i] == shard;
@@ -295,13 +295,16 @@ static int count_block(void *arg, size_t item, unsigned thread,
 	uint64_t *counts = c->counts + (size_t)thread * c->ring->n_shards;
 	uint64_t id = item * COUNT_BLOCK;
 	uint64_t end = vs_min_u64(c->n, id + COUNT_BLOCK);
+	uint64_t ids[BATCH];
 	uint32_t owners[BATCH];
 	size_t i, take;
 
 	(void)err;
 	for (; id < end; id += take) {
 		take = (size_t)vs_min_u64(end - id, BATCH);
-		find_owners(c->ring, id, take, owners);
+		for (i = 0; i < take; i++)
+			ids[i] = id + i;
+		find_owners(c->ring, ids, take, owners);
 		for (i = 0; i < take; i++)
 			counts[owners[i]]++;
 	}

@@ -76,6 +76,7 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 	if (rc != 0)
 		return rc;
 	b->n_rows = vs_vecs_rows(b->stream.vecs);
+	b->stream.end = b->n_rows;
 	b->spec.metric = b->args->metric;
 	if (b->args->model != NULL) {
 		rc = vs_model_open(b->ctx, b->args->model, &b->model, err);
@@ -100,12 +101,30 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 	return b->out == NULL ? VS_ENOMEM : 0;
 }
 
-static size_t pick(const void *arg, uint64_t first, size_t n,
+static size_t pick(const void *arg, const uint64_t *ids, size_t n,
 		   uint32_t *offsets)
 {
 	const struct build *b = arg;
 
-	return vs_ring_pick(b->ring, b->shard, first, n, offsets);
+	return vs_ring_pick(b->ring, b->shard, ids, n, offsets);
+}
+
+/* Which rows of the inputs are those of the shard. */
+static int choose_rows(struct build *b, struct vs_err *err)
+{
+	const struct vs_manifest *m = b->manifest;
+	const struct vs_manifest_shard *s = &m->shards[b->shard];
+
+	b->n_rows = s->n_rows;
+	if (m->sharding == VS_SHARDING_RANGE) {
+		b->stream.first = s->first;
+		b->stream.end = s->first + s->n_rows;
+		return 0;
+	}
+	b->stream.end = m->n_rows;
+	b->stream.select = pick;
+	b->stream.select_arg = b;
+	return vs_manifest_ring(b->ctx, m, &b->ring, err);
 }
 
 static int check_part(struct build *b, struct vs_err *err)
@@ -184,14 +203,11 @@ static int prepare_part(struct build *b, struct vs_err *err)
 	if (rc == 0)
 		rc = open_model(b, err);
 	if (rc == 0)
-		rc = vs_manifest_ring(b->ctx, m, &b->ring, err);
+		rc = choose_rows(b, err);
 	if (rc != 0)
 		return rc;
 	b->spec.metric = m->metric;
 	b->spec.fingerprint = m->shards[b->shard].fingerprint;
-	b->n_rows = m->shards[b->shard].n_rows;
-	b->stream.select = pick;
-	b->stream.select_arg = b;
 	b->out = vs_manifest_shard_path(b->ctx, m, b->shard, err);
 	return b->out == NULL ? VS_ENOMEM : 0;
 }

@@ -65,7 +65,7 @@ static int stream_rewind(void *arg, struct vs_ctx *ctx, struct vs_err *err)
 
 	(void)ctx;
 	(void)err;
-	s->at = 0;
+	s->at = s->first;
 	return 0;
 }
 
@@ -84,16 +84,18 @@ static int read_selected(struct vs_op_stream *s, struct vs_ctx *ctx,
 			return rc;
 		s->offsets_max = n;
 	}
+	*got = s->select(s->select_arg, ids, n, s->offsets);
+	if (*got == 0)
+		return 0;
 	rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
 	if (rc != 0)
 		return rc;
-	*got = s->select(s->select_arg, s->at, n, s->offsets);
 	for (i = 0; i < *got; i++) {
 		o = s->offsets[i];
 		if (o != i)
 			memcpy(rows + i * row_bytes, rows + o * row_bytes,
 			       row_bytes);
-		ids[i] = s->id_base + s->at + o;
+		ids[i] = ids[o];
 	}
 	return 0;
 }
@@ -103,22 +105,20 @@ static int stream_next(void *arg, struct vs_ctx *ctx, void *rows,
 		       struct vs_err *err)
 {
 	struct vs_op_stream *s = arg;
-	uint64_t left;
 	size_t i;
 	int rc = 0;
 
 	*got = 0;
 	while (rc == 0 && *got == 0) {
-		left = vs_vecs_rows(s->vecs) - s->at;
-		n = (size_t)vs_min_u64(n, left);
+		n = (size_t)vs_min_u64(n, s->end - s->at);
 		if (n == 0)
 			return 0;
+		for (i = 0; i < n; i++)
+			ids[i] = s->id_base + s->at + i;
 		if (s->select != NULL) {
 			rc = read_selected(s, ctx, rows, ids, n, got, err);
 		} else {
 			rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
-			for (i = 0; i < n; i++)
-				ids[i] = s->id_base + s->at + i;
 			*got = n;
 		}
 		s->at += n;
@@ -132,7 +132,7 @@ void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
 	out->dim = vs_vecs_dim(s->vecs);
 	out->dtype = vs_vecs_dtype(s->vecs);
 	out->n_rows = n_rows;
-	out->id_max = s->id_base + vs_vecs_rows(s->vecs) - 1;
+	out->id_max = s->id_base + s->end - (s->end > 0);
 	out->name = vs_vecs_name(s->vecs);
 	out->rewind = stream_rewind;
 	out->next = stream_next;

@@ -29,15 +29,15 @@ int vs_op_check_kind(const char *name, enum vs_dtype dtype,
  * 2 MiB hold, or an eighth of the memory that is left; at least 1. */
 size_t vs_op_block_rows(struct vs_ctx *ctx, size_t row_bytes, uint64_t n_rows);
 
-/* A vs_source over an opened set: all rows with ids id_base + ordinal, or only
- * those that select picks. */
+/* A vs_source over an opened set: its rows first..end-1, or those of them that
+ * select picks, with ids id_base + row number in the set. */
 struct vs_op_stream {
 	struct vs_vecs *vecs;
+	uint64_t first, end;
 	uint64_t at; /* next row of the set */
 	uint64_t id_base;
-	/* Offsets, ascending, of the rows first..first+n-1 that belong; NULL:
-	 * all do. */
-	size_t (*select)(const void *arg, uint64_t first, size_t n,
+	/* Offsets, ascending, of the n ids that belong; NULL: all do. */
+	size_t (*select)(const void *arg, const uint64_t *ids, size_t n,
 			 uint32_t *offsets);
 	const void *select_arg;
 	uint32_t *offsets; /* scratch [offsets_max] */

@@ -4,9 +4,11 @@
  * fingerprint it must have, so that vs-build can make each on its own.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "op_int.h"
+#include "shard_plan.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
 
@@ -31,11 +33,6 @@ static int check_args(const struct create *c, struct vs_err *err)
 	char *dir;
 	int rc;
 
-	if (strcmp(args->by, "hash") != 0)
-		return vs_fail(err, VS_EUSAGE,
-			       "--by %s is not there yet; this version has "
-			       "hash",
-			       args->by);
 	if ((args->model == NULL) == (args->index == NULL))
 		return vs_fail(err, VS_EUSAGE,
 			       "expected either -M MODEL or -i INDEX");
@@ -139,28 +136,6 @@ static int list_inputs(struct create *c, struct vs_err *err)
 	return 0;
 }
 
-static int count_rows(struct create *c, struct vs_err *err)
-{
-	struct vs_manifest *m = c->m;
-	struct vs_ring *ring;
-	uint64_t *counts;
-	uint32_t i;
-	int rc = vs_manifest_ring(c->ctx, m, &ring, err);
-
-	if (rc != 0)
-		return rc;
-	counts = vs_alloc(c->ctx, m->n_shards, sizeof(*counts), "row counts",
-			  err);
-	rc = counts == NULL ?
-		     VS_ENOMEM :
-		     vs_ring_count(c->ctx, ring, m->n_rows, counts, err);
-	for (i = 0; rc == 0 && i < m->n_shards; i++)
-		m->shards[i].n_rows = counts[i];
-	vs_free(c->ctx, counts);
-	vs_ring_destroy(c->ctx, ring);
-	return rc;
-}
-
 /* Fills the manifest; the directory is there. */
 static int describe(struct create *c, struct vs_err *err)
 {
@@ -171,7 +146,6 @@ static int describe(struct create *c, struct vs_err *err)
 	m->dtype = vs_vecs_dtype(c->vecs);
 	m->dim = vs_vecs_dim(c->vecs);
 	m->n_rows = vs_vecs_rows(c->vecs);
-	m->vnodes = c->args->vnodes;
 	m->input_format = c->args->io.input_format;
 	m->index = vs_strdup(c->ctx, c->index.text, err);
 	if (m->index == NULL)
@@ -186,7 +160,7 @@ static int describe(struct create *c, struct vs_err *err)
 	if (rc == 0)
 		rc = vs_vecs_quick_digest(c->ctx, c->vecs, &m->input, err);
 	if (rc == 0)
-		rc = count_rows(c, err);
+		rc = vs_shard_plan_rows(c->ctx, m, err);
 	return rc == 0 ? vs_manifest_seal(c->ctx, m, err) : rc;
 }
 
@@ -316,28 +290,35 @@ static int make_dirs(struct create *c, struct vs_err *err)
 	return rc;
 }
 
+/* How near the shards come to the shares that their weights promise. */
 static void report(const struct create *c, bool already)
 {
 	const struct vs_manifest *m = c->m;
-	uint64_t least = UINT64_MAX, most = 0, n;
 	char rows[VS_COUNT_TEXT_MAX], a[VS_COUNT_TEXT_MAX];
 	char b[VS_COUNT_TEXT_MAX];
-	double even = (double)m->n_rows / m->n_shards;
+	uint64_t least = UINT64_MAX, most = 0, n;
+	double share, low = INFINITY, high = 0, sum = 0;
 	uint32_t i, n_empty = 0;
 
+	for (i = 0; i < m->n_shards; i++)
+		sum += m->shards[i].weight;
 	for (i = 0; i < m->n_shards; i++) {
 		n = m->shards[i].n_rows;
+		share = 100 * (double)n * sum /
+			((double)m->n_rows * m->shards[i].weight);
+		low = fmin(low, share);
+		high = fmax(high, share);
 		least = vs_min_u64(least, n);
 		most = n > most ? n : most;
 		n_empty += n == 0;
 	}
 	vs_ctx_log(c->ctx, VS_LOG_INFO,
 		   "%s: %s%s rows on %u shards: %s to %s rows, %.1f %% to "
-		   "%.1f %% of an even share",
+		   "%.1f %% of their shares",
 		   m->dir, already ? "already done: " : "",
 		   vs_format_count(m->n_rows, rows), m->n_shards,
-		   vs_format_count(least, a), vs_format_count(most, b),
-		   100 * (double)least / even, 100 * (double)most / even);
+		   vs_format_count(least, a), vs_format_count(most, b), low,
+		   high);
 	if (n_empty != 0)
 		vs_ctx_log(c->ctx, VS_LOG_WARN,
 			   "%s: %u of %u shards hold no row; use fewer shards",
@@ -370,6 +351,8 @@ static int run(struct create *c, struct vs_err *err)
 		rc = vs_manifest_create(c->ctx, args->collection,
 					args->io.n_inputs, args->n_shards,
 					&c->m, err);
+	if (rc == 0)
+		rc = vs_shard_plan_rule(args, c->m, err);
 	if (rc == 0)
 		rc = vs_path_mkdir(c->ctx, args->collection, err);
 	if (rc == 0)

@@ -63,6 +63,18 @@ struct vs_manifest *fix_sample(struct vs_ctx *ctx)
 	return m;
 }
 
+struct vs_manifest *fix_ranges(struct vs_ctx *ctx)
+{
+	struct vs_manifest *m = fix_sample(ctx);
+	struct vs_err err = { 0 };
+
+	m->sharding = VS_SHARDING_RANGE;
+	m->vnodes = 0;
+	vs_manifest_cut(m);
+	CHECK(vs_manifest_seal(ctx, m, &err));
+	return m;
+}
+
 void fix_assert_same(const struct vs_manifest *a, const struct vs_manifest *b)
 {
 	size_t i;
@@ -92,6 +104,7 @@ void fix_assert_same(const struct vs_manifest *a, const struct vs_manifest *b)
 		assert_string_equal(a->shards[i].file, b->shards[i].file);
 		assert_true(vs_digest_equal(&a->shards[i].fingerprint,
 					    &b->shards[i].fingerprint));
+		assert_true(a->shards[i].first == b->shards[i].first);
 		assert_true(a->shards[i].n_rows == b->shards[i].n_rows);
 		assert_int_equal(a->shards[i].weight, b->shards[i].weight);
 	}

@@ -19,6 +19,8 @@ void fix_check(int rc, const struct vs_err *err);
 
 /* Generation 1 in fix_dir: two inputs, three shards. */
 struct vs_manifest *fix_sample(struct vs_ctx *ctx);
+/* The same by range. */
+struct vs_manifest *fix_ranges(struct vs_ctx *ctx);
 /* Equal but for dir. */
 void fix_assert_same(const struct vs_manifest *a, const struct vs_manifest *b);
 

@@ -120,7 +120,7 @@ static void test_what_is_written_is_read(void **state)
 	(void)state;
 	vs_ctx_init(&ctx);
 	m = fix_sample(&ctx);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		if (i == 1) { /* Flat */
 			vs_free(&ctx, m->model_file);
 			m->model_file = NULL;
@@ -133,9 +133,13 @@ static void test_what_is_written_is_read(void **state)
 			m->inputs[0].path =
 				vs_strdup(&ctx, "w\xc3\xa4 \"\\\n\t#x", &err);
 		} else if (i == 3) {
+			m->sharding = VS_SHARDING_RANGE;
+			m->vnodes = 0;
+			vs_manifest_cut(m);
+		} else if (i == 4) {
 			m->generation = 1234567;
 		}
-		if (i < 3)
+		if (i < 4)
 			CHECK(vs_manifest_seal(&ctx, m, &err));
 		vs_buf_clear(&a);
 		vs_buf_clear(&b);
@@ -241,11 +245,27 @@ static char *edited(struct vs_ctx *ctx, const char *text, const char *from,
 	return out;
 }
 
-static const struct {
+struct contradiction {
 	const char *from, *to;
 	int code;
 	const char *says; /* with the line */
-} contradictions[] = {
+};
+
+/* Of the sample cut into ranges: 0..24, 25..49, 50..99. */
+static const struct contradiction of_ranges[] = {
+	{ "by: range", "by: hash", VS_EDATA, "x:22: key \"vnodes\"" },
+	{ "by: range", "by: range\n  vnodes: 1", VS_EDATA,
+	  "x:23: vnodes, which belongs to hash" },
+	{ "first: 25", "first: 24", VS_EDATA,
+	  "x:33: first is 24; expected 25" },
+	{ "first: 25", "first: 26", VS_EDATA,
+	  "x:33: first is 26; expected 25" },
+	{ "  first: 25\n", "", VS_EDATA, "first" },
+	{ "rows: 50", "rows: 51", VS_EDATA, "rows up to here" },
+	{ "rows: 50", "rows: 49", VS_EDATA, "rows in shards add up to 99" },
+};
+
+static const struct contradiction contradictions[] = {
 	{ "vs-collection: 1", "vs-collection: 2", VS_EVERSION, "version 2" },
 	{ "vs-collection: 1", "vs-collection: 0", VS_EDATA, "x:2: version 0" },
 	{ "vs-collection: 1", "collection: 1", VS_EDATA, "x:2: " },
@@ -280,7 +300,11 @@ static const struct {
 	{ "base.bvecs", "a//base.bvecs", VS_EDATA, "x:17: path" },
 	{ "base.bvecs", "\"\"", VS_EDATA, "x:17: path" },
 	{ "base.bvecs", "[a]", VS_EDATA, "x:17: " },
-	{ "by: hash", "by: range", VS_EDATA, "x:22: by" },
+	{ "by: hash", "by: cell", VS_EDATA, "x:22: by" },
+	{ "by: hash", "by: range", VS_EDATA, "x:23: vnodes, which belongs" },
+	{ "by: hash\n  vnodes: 16", "by: range", VS_EDATA, "first" },
+	{ "rows: 35", "first: 40\n  rows: 35", VS_EDATA,
+	  "x:33: first, which belongs to by: range" },
 	{ "vnodes: 16", "vnodes: 0", VS_EDATA, "x:23: vnodes" },
 	{ "vnodes: 16", "vnodes: 65537", VS_EDATA, "x:23: vnodes" },
 	{ "vnodes: 16", "vnodes: 17", VS_EDATA, "x:3: id is not" },
@@ -301,36 +325,107 @@ static const struct {
 	{ "- number: 0", "  number: 0", VS_EDATA, "x" },
 };
 
-static void test_contradictions_are_refused(void **state)
+/* Frees m. */
+static void refuse_all(struct vs_ctx *ctx, struct vs_manifest *m,
+		       const struct contradiction *list, size_t n)
 {
 	struct vs_buf text = { 0 };
-	struct vs_manifest *m, *back;
+	struct vs_manifest *back;
 	struct vs_err err;
-	struct vs_ctx ctx;
 	char *bad;
 	size_t i;
 	int rc;
 
+	put(ctx, m, &text);
+	for (i = 0; i < n; i++) {
+		bad = edited(ctx, text.p, list[i].from, list[i].to);
+		vs_err_clear(&err);
+		rc = vs_manifest_parse(ctx, "x", bad, strlen(bad), &back, &err);
+		if (rc != list[i].code || back != NULL ||
+		    strstr(err.msg, list[i].says) == NULL)
+			fail_msg("%s -> %s: code %d, \"%s\"; expected %s",
+				 list[i].from, list[i].to, rc, err.msg,
+				 list[i].says);
+		free(bad);
+	}
+	vs_buf_free(ctx, &text);
+	vs_manifest_destroy(ctx, m);
+	assert_true(atomic_load(&ctx->mem_now) == 0);
+}
+
+static void test_contradictions_are_refused(void **state)
+{
+	struct vs_ctx ctx;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	refuse_all(&ctx, fix_sample(&ctx), contradictions,
+		   N_OF(contradictions));
+	refuse_all(&ctx, fix_ranges(&ctx), of_ranges, N_OF(of_ranges));
+}
+
+/* Every row has one shard, and no share is off by a whole row. */
+static void test_ranges_are_cut_by_the_weights(void **state)
+{
+	static const uint64_t rows[] = { 1, 2, 3, 99, 100, 1000003,
+					 UINT64_MAX - 1 };
+	struct vs_manifest *m;
+	double want, sum;
+	struct vs_ctx ctx;
+	uint64_t at;
+	uint32_t s;
+	size_t i;
+
 	(void)state;
 	vs_ctx_init(&ctx);
 	m = fix_sample(&ctx);
-	put(&ctx, m, &text);
-	for (i = 0; i < N_OF(contradictions); i++) {
-		bad = edited(&ctx, text.p, contradictions[i].from,
-			     contradictions[i].to);
-		vs_err_clear(&err);
-		rc = vs_manifest_parse(&ctx, "x", bad, strlen(bad), &back,
-				       &err);
-		if (rc != contradictions[i].code || back != NULL ||
-		    strstr(err.msg, contradictions[i].says) == NULL)
-			fail_msg("%s -> %s: code %d, \"%s\"; expected %s",
-				 contradictions[i].from, contradictions[i].to,
-				 rc, err.msg, contradictions[i].says);
-		free(bad);
+	for (i = 0; i < 2 * N_OF(rows); i++) {
+		m->n_rows = rows[i / 2];
+		m->shards[0].weight = i % 2 == 0 ? 1 : 1000;
+		m->shards[1].weight = i % 2 == 0 ? 1 : 1;
+		m->shards[2].weight = i % 2 == 0 ? 1 : 999;
+		vs_manifest_cut(m);
+		sum = i % 2 == 0 ? 3 : 2000;
+		for (s = 0, at = 0; s < 3; s++) {
+			assert_true(m->shards[s].first == at);
+			at += m->shards[s].n_rows;
+			want = (double)m->n_rows * m->shards[s].weight / sum;
+			/* The last bits of a double are rows, too. */
+			want -= (double)m->shards[s].n_rows;
+			assert_true(want < 1 + 1e-12 * (double)m->n_rows);
+			assert_true(want > -1 - 1e-12 * (double)m->n_rows);
+		}
+		assert_true(at == m->n_rows);
 	}
-	vs_buf_free(&ctx, &text);
+	/* Equal weights: from floor(i * n / N) on. */
+	m->n_rows = 11;
+	m->shards[0].weight = m->shards[1].weight = m->shards[2].weight = 7;
+	vs_manifest_cut(m);
+	assert_true(m->shards[1].first == 3 && m->shards[2].first == 7);
 	vs_manifest_destroy(&ctx, m);
-	assert_true(atomic_load(&ctx.mem_now) == 0);
+}
+
+static void test_ranges_are_part_of_the_identity(void **state)
+{
+	struct vs_manifest *hash, *a, *b;
+	struct vs_err err = { 0 };
+	struct vs_ctx ctx;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	hash = fix_sample(&ctx);
+	a = fix_ranges(&ctx);
+	b = fix_ranges(&ctx);
+	assert_true(vs_digest_equal(&a->collection, &b->collection));
+	assert_false(vs_digest_equal(&a->collection, &hash->collection));
+	b->shards[1].first++;
+	CHECK(vs_manifest_seal(&ctx, b, &err));
+	assert_false(vs_digest_equal(&a->collection, &b->collection));
+	assert_false(vs_digest_equal(&a->shards[1].fingerprint,
+				     &b->shards[1].fingerprint));
+	vs_manifest_destroy(&ctx, hash);
+	vs_manifest_destroy(&ctx, a);
+	vs_manifest_destroy(&ctx, b);
 }
 
 /* The id is that of generation 1; later ones keep it and change the rest. */
@@ -410,6 +505,8 @@ int main(void)
 		TEST(test_what_is_written_is_read),
 		TEST(test_fingerprints_follow_the_contents),
 		TEST(test_contradictions_are_refused),
+		TEST(test_ranges_are_cut_by_the_weights),
+		TEST(test_ranges_are_part_of_the_identity),
 		TEST(test_later_generations_keep_the_id),
 		TEST(test_every_damaged_byte_is_refused),
 	};

@@ -317,6 +317,7 @@ static void test_pick_gives_the_owned_rows_of_a_block(void **state)
 	static const size_t sizes[] = { 0, 1, 63, 64, 65, 1000 };
 	static const uint64_t firsts[] = { 0, 7, (uint64_t)1 << 33 };
 	uint32_t offsets[1000], s;
+	uint64_t ids[1000];
 	struct vs_ctx ctx;
 	struct vs_ring *r;
 	size_t f, z, i, n, at[5];
@@ -325,14 +326,14 @@ static void test_pick_gives_the_owned_rows_of_a_block(void **state)
 	vs_ctx_init(&ctx);
 	r = make(&ctx, NULL, 5, 64);
 	for (f = 0; f < N_OF(firsts); f++) {
+		for (i = 0; i < N_OF(ids); i++)
+			ids[i] = firsts[f] + (i * 7919) % N_OF(ids);
 		for (z = 0; z < N_OF(sizes); z++) {
 			memset(at, 0, sizeof(at));
 			for (s = 0; s < 5; s++) {
-				n = vs_ring_pick(r, s, firsts[f], sizes[z],
-						 offsets);
+				n = vs_ring_pick(r, s, ids, sizes[z], offsets);
 				for (i = 0; i < sizes[z]; i++) {
-					if (vs_ring_owner(r, firsts[f] + i) !=
-					    s)
+					if (vs_ring_owner(r, ids[i]) != s)
 						continue;
 					assert_true(at[s] < n);
 					assert_int_equal(offsets[at[s]++], i);

@@ -365,8 +365,12 @@ static void test_requests_that_make_no_sense(void **state)
 	char pinned[600];
 
 	(void)state;
+	a.by = "cell";
+	refused(&a, VS_EUSAGE, "--by cell");
+	a = flat();
 	a.by = "range";
-	refused(&a, VS_EUSAGE, "--by range");
+	a.vnodes_given = true;
+	refused(&a, VS_EUSAGE, "--vnodes goes with --by hash");
 	a = flat();
 	a.model = "m.vsm";
 	refused(&a, VS_EUSAGE, "either -M MODEL or -i INDEX");
@@ -406,6 +410,53 @@ static void test_requests_that_make_no_sense(void **state)
 	a.n_shards = 0;
 	refused(&a, VS_EUSAGE, "0 shards");
 	assert_int_equal(access(in_collection("000001.yaml"), F_OK), -1);
+}
+
+static void test_weights_that_make_no_sense(void **state)
+{
+	static const char *const texts[] = { "1,2,3", "1,2,3,4,5", "1,2,0,1",
+					     "1,2,1001,1", "1,,1,1", "",
+					     "1,2,3,", "1,2,3,-1", "1, 2,3,4" };
+	struct vs_shard_create_args a = flat();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N_OF(texts); i++) {
+		a.weights = texts[i];
+		refused(&a, VS_EUSAGE, "--weights: ");
+	}
+	assert_int_equal(tmpdir_count(&dir, "c"), 0);
+}
+
+static void test_weights_are_shares(void **state)
+{
+	struct vs_shard_create_args a = flat();
+	struct vs_err err = { 0 };
+	struct vs_manifest *m;
+	struct vs_ctx ctx;
+
+	(void)state;
+	a.weights = "1,2,1,4";
+	a.vnodes = 1024;
+	CHECK(create(&a, &err));
+	m = open_manifest(&ctx);
+	assert_int_equal(m->shards[3].weight, 4);
+	assert_true(m->shards[3].n_rows > 450 && m->shards[3].n_rows < 550);
+	assert_true(m->shards[0].n_rows > 100 && m->shards[0].n_rows < 150);
+	vs_manifest_destroy(&ctx, m);
+	a.weights = "1,2,1,5";
+	refused(&a, VS_ECREATE, "holds another collection");
+
+	assert_int_equal(unlink(in_collection("000001.yaml")), 0);
+	a.by = "range";
+	a.weights = "1,2,1,4";
+	CHECK(create(&a, &err));
+	assert_non_null(strstr(last_info, "125 to 500 rows, 100.0 % to 100.0"));
+	m = open_manifest(&ctx);
+	assert_int_equal(m->sharding, VS_SHARDING_RANGE);
+	assert_true(m->vnodes == 0 && m->shards[1].first == 125);
+	assert_true(m->shards[3].first == 500 && m->shards[3].n_rows == 500);
+	vs_manifest_destroy(&ctx, m);
 }
 
 static void test_shards_without_rows_are_warned_of(void **state)
@@ -516,6 +567,8 @@ int main(void)
 		TEST(test_where_the_vectors_are),
 		TEST(test_with_a_model),
 		TEST(test_requests_that_make_no_sense),
+		TEST(test_weights_that_make_no_sense),
+		TEST(test_weights_are_shares),
 		TEST(test_shards_without_rows_are_warned_of),
 		TEST(test_two_creators),
 		TEST(test_every_failed_call_is_clean),
