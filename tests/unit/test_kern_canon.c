@@ -9,16 +9,19 @@
 
 /* The order of vs/kern.h, written a second time; volatile keeps every rounding
  * where it says. */
-static float ref_f32(bool l2, const float *q, const float *x, size_t d)
+static float ref_f32(enum vs_canon_op op, const float *q, const float *x,
+		     size_t d)
 {
 	volatile float lane[16] = { 0 };
 	size_t i, j;
 
 	for (i = 0; i < d; i++) {
 		volatile float diff = x[i] - q[i];
-		volatile float product = l2 ? diff * diff : x[i] * q[i];
+		volatile float term = op == VS_CANON_L2	  ? diff * diff
+				      : op == VS_CANON_IP ? x[i] * q[i]
+							  : fabsf(diff);
 
-		lane[i % 16] = lane[i % 16] + product;
+		lane[i % 16] = lane[i % 16] + term;
 	}
 	for (j = 0; j < 8; j++)
 		lane[j] = lane[j] + lane[j + 8];
@@ -29,7 +32,8 @@ static float ref_f32(bool l2, const float *q, const float *x, size_t d)
 	return lane[0] + lane[1];
 }
 
-static double ref_f64(bool l2, const float *q, const float *x, size_t d)
+static double ref_f64(enum vs_canon_op op, const float *q, const float *x,
+		      size_t d)
 {
 	volatile double lane[16] = { 0 };
 	size_t i, j;
@@ -37,9 +41,11 @@ static double ref_f64(bool l2, const float *q, const float *x, size_t d)
 	for (i = 0; i < d; i++) {
 		double a = (double)x[i], b = (double)q[i];
 		volatile double diff = a - b;
-		volatile double product = l2 ? diff * diff : a * b;
+		volatile double term = op == VS_CANON_L2   ? diff * diff
+				       : op == VS_CANON_IP ? a * b
+							   : fabs(diff);
 
-		lane[i % 16] = lane[i % 16] + product;
+		lane[i % 16] = lane[i % 16] + term;
 	}
 	for (j = 0; j < 8; j++)
 		lane[j] = lane[j] + lane[j + 8];
@@ -50,15 +56,49 @@ static double ref_f64(bool l2, const float *q, const float *x, size_t d)
 	return lane[0] + lane[1];
 }
 
-static int64_t ref_u8(bool l2, const uint8_t *q, const uint8_t *x, size_t d)
+static int64_t ref_u8(enum vs_canon_op op, const uint8_t *q, const uint8_t *x,
+		      size_t d)
 {
 	int64_t sum = 0;
 	size_t i;
 
 	for (i = 0; i < d; i++)
-		sum += l2 ? (x[i] - q[i]) * (x[i] - q[i]) : x[i] * q[i];
+		sum += op == VS_CANON_L2   ? (x[i] - q[i]) * (x[i] - q[i])
+		       : op == VS_CANON_IP ? x[i] * q[i]
+					   : abs(x[i] - q[i]);
 	return sum;
 }
+
+/* The members of a table by what they sum. */
+#define OPS 3
+
+typedef void (*rows_f32_fn)(const float *q, const float *rows, size_t stride,
+			    size_t n, size_t d, float *out);
+typedef void (*rows_f64_fn)(const float *q, const float *rows, size_t stride,
+			    size_t n, size_t d, double *out);
+typedef void (*rows_u8_fn)(const uint8_t *q, const uint8_t *rows,
+			   size_t stride, size_t n, size_t d, int64_t *out);
+typedef void (*panel_f32_fn)(const float *q, const float *panel, size_t d,
+			     float *out);
+typedef void (*panel_f64_fn)(const float *q, const float *panel, size_t d,
+			     double *out);
+typedef void (*panel_u8_fn)(const uint8_t *q, const uint8_t *panel, size_t d,
+			    int64_t *out);
+
+#define BY_OP(type, name, form)                                                \
+	static type name##_of(const struct vs_kern *k, enum vs_canon_op op)    \
+	{                                                                      \
+		return op == VS_CANON_L2   ? k->l2sq_##form                    \
+		       : op == VS_CANON_IP ? k->ip_##form                      \
+					   : k->l1_##form;                     \
+	}
+
+BY_OP(rows_f32_fn, rows_f32, f32)
+BY_OP(rows_f64_fn, rows_f64, f32_f64)
+BY_OP(rows_u8_fn, rows_u8, u8)
+BY_OP(panel_f32_fn, panel_f32, f32_panel)
+BY_OP(panel_f64_fn, panel_f64, f32_f64_panel)
+BY_OP(panel_u8_fn, panel_u8, u8_panel)
 
 static void same_f32(float got, float want)
 {
@@ -116,27 +156,28 @@ static void rows_f32(const struct vs_kern *k, struct memory *m,
 	float *q = arena_put(&m->q, s->d * 4, 4, s->at_end);
 	float *x = arena_put(&m->rows, len * 4, 4, s->at_end);
 	float *out = arena_put(&m->out, s->n * 4, 4, s->at_end);
+	enum vs_canon_op op;
 	double *wide;
 
 	for (i = 0; i < s->d; i++)
 		q[i] = rnd_float(r, kind);
 	for (i = 0; i < len; i++)
 		x[i] = rnd_float(r, kind);
-	k->l2sq_f32(q, x, s->stride, s->n, s->d, out);
-	for (i = 0; i < s->n; i++)
-		same_f32(out[i], ref_f32(true, q, x + i * s->stride, s->d));
-	k->ip_f32(q, x, s->stride, s->n, s->d, out);
-	for (i = 0; i < s->n; i++)
-		same_f32(out[i], ref_f32(false, q, x + i * s->stride, s->d));
+	for (op = 0; op < OPS; op++) {
+		rows_f32_of(k, op)(q, x, s->stride, s->n, s->d, out);
+		for (i = 0; i < s->n; i++)
+			same_f32(out[i],
+				 ref_f32(op, q, x + i * s->stride, s->d));
+	}
 	arena_check(&m->out, out, s->n * 4);
 
 	wide = arena_put(&m->out, s->n * 8, 8, s->at_end);
-	k->l2sq_f32_f64(q, x, s->stride, s->n, s->d, wide);
-	for (i = 0; i < s->n; i++)
-		same_f64(wide[i], ref_f64(true, q, x + i * s->stride, s->d));
-	k->ip_f32_f64(q, x, s->stride, s->n, s->d, wide);
-	for (i = 0; i < s->n; i++)
-		same_f64(wide[i], ref_f64(false, q, x + i * s->stride, s->d));
+	for (op = 0; op < OPS; op++) {
+		rows_f64_of(k, op)(q, x, s->stride, s->n, s->d, wide);
+		for (i = 0; i < s->n; i++)
+			same_f64(wide[i],
+				 ref_f64(op, q, x + i * s->stride, s->d));
+	}
 	arena_check(&m->out, wide, s->n * 8);
 }
 
@@ -147,6 +188,7 @@ static void panel_f32(const struct vs_kern *k, struct memory *m,
 	float *panel = arena_put(&m->rows, s->d * 64, 64, s->at_end);
 	float *out = arena_put(&m->out, 64, 4, s->at_end);
 	float row[16][960];
+	enum vs_canon_op op;
 	double *wide;
 	unsigned lane;
 	size_t i;
@@ -155,21 +197,19 @@ static void panel_f32(const struct vs_kern *k, struct memory *m,
 		q[i] = rnd_float(r, kind);
 	for (i = 0; i < s->d * 16; i++)
 		panel[i] = row[i % 16][i / 16] = rnd_float(r, kind);
-	k->l2sq_f32_panel(q, panel, s->d, out);
-	for (lane = 0; lane < 16; lane++)
-		same_f32(out[lane], ref_f32(true, q, row[lane], s->d));
-	k->ip_f32_panel(q, panel, s->d, out);
-	for (lane = 0; lane < 16; lane++)
-		same_f32(out[lane], ref_f32(false, q, row[lane], s->d));
+	for (op = 0; op < OPS; op++) {
+		panel_f32_of(k, op)(q, panel, s->d, out);
+		for (lane = 0; lane < 16; lane++)
+			same_f32(out[lane], ref_f32(op, q, row[lane], s->d));
+	}
 	arena_check(&m->out, out, 64);
 
 	wide = arena_put(&m->out, 128, 8, s->at_end);
-	k->l2sq_f32_f64_panel(q, panel, s->d, wide);
-	for (lane = 0; lane < 16; lane++)
-		same_f64(wide[lane], ref_f64(true, q, row[lane], s->d));
-	k->ip_f32_f64_panel(q, panel, s->d, wide);
-	for (lane = 0; lane < 16; lane++)
-		same_f64(wide[lane], ref_f64(false, q, row[lane], s->d));
+	for (op = 0; op < OPS; op++) {
+		panel_f64_of(k, op)(q, panel, s->d, wide);
+		for (lane = 0; lane < 16; lane++)
+			same_f64(wide[lane], ref_f64(op, q, row[lane], s->d));
+	}
 	arena_check(&m->out, wide, 128);
 }
 
@@ -186,19 +226,19 @@ static void rows_u8(const struct vs_kern *k, struct memory *m,
 	uint8_t *q = arena_put(&m->q, s->d, 1, s->at_end);
 	uint8_t *x = arena_put(&m->rows, len, 1, s->at_end);
 	int64_t *out = arena_put(&m->out, s->n * 8, 8, s->at_end);
+	enum vs_canon_op op;
 
 	for (i = 0; i < s->d; i++)
 		q[i] = rnd_u8(r, extreme);
 	for (i = 0; i < len; i++)
 		x[i] = rnd_u8(r, extreme);
-	k->l2sq_u8(q, x, s->stride, s->n, s->d, out);
-	for (i = 0; i < s->n; i++)
-		assert_int_equal(out[i],
-				 ref_u8(true, q, x + i * s->stride, s->d));
-	k->ip_u8(q, x, s->stride, s->n, s->d, out);
-	for (i = 0; i < s->n; i++)
-		assert_int_equal(out[i],
-				 ref_u8(false, q, x + i * s->stride, s->d));
+	for (op = 0; op < OPS; op++) {
+		rows_u8_of(k, op)(q, x, s->stride, s->n, s->d, out);
+		for (i = 0; i < s->n; i++)
+			assert_int_equal(
+				out[i],
+				ref_u8(op, q, x + i * s->stride, s->d));
+	}
 	arena_check(&m->out, out, s->n * 8);
 }
 
@@ -210,6 +250,7 @@ static void panel_u8(const struct vs_kern *k, struct memory *m,
 	uint8_t *panel = arena_put(&m->rows, bytes, 64, s->at_end);
 	int64_t *out = arena_put(&m->out, 128, 8, s->at_end);
 	uint8_t row[16][960];
+	enum vs_canon_op op;
 	unsigned lane;
 
 	for (i = 0; i < s->d; i++)
@@ -220,12 +261,12 @@ static void panel_u8(const struct vs_kern *k, struct memory *m,
 			panel[i / 4 * 64 + lane * 4 + i % 4] = row[lane][i] =
 				rnd_u8(r, extreme);
 	}
-	k->l2sq_u8_panel(q, panel, s->d, out);
-	for (lane = 0; lane < 16; lane++)
-		assert_int_equal(out[lane], ref_u8(true, q, row[lane], s->d));
-	k->ip_u8_panel(q, panel, s->d, out);
-	for (lane = 0; lane < 16; lane++)
-		assert_int_equal(out[lane], ref_u8(false, q, row[lane], s->d));
+	for (op = 0; op < OPS; op++) {
+		panel_u8_of(k, op)(q, panel, s->d, out);
+		for (lane = 0; lane < 16; lane++)
+			assert_int_equal(out[lane],
+					 ref_u8(op, q, row[lane], s->d));
+	}
 	arena_check(&m->out, out, 128);
 }
 
@@ -311,6 +352,8 @@ static void u8_extremes(void **state)
 		assert_int_equal(out[0], want);
 		k.ip_u8(full, full, d, 1, i, out);
 		assert_int_equal(out[0], want);
+		k.l1_u8(zero, full, d, 1, i, out);
+		assert_int_equal(out[0], i * 255);
 	}
 	k.l2sq_u8_panel(zero, panel, d, out);
 	for (lane = 0; lane < 16; lane++)
@@ -318,6 +361,9 @@ static void u8_extremes(void **state)
 	k.ip_u8_panel(full, panel, d, out);
 	for (lane = 0; lane < 16; lane++)
 		assert_int_equal(out[lane], 4261478400);
+	k.l1_u8_panel(zero, panel, d, out);
+	for (lane = 0; lane < 16; lane++)
+		assert_int_equal(out[lane], 16711680);
 	k.l2sq_u8_panel(full, panel, d, out);
 	for (lane = 0; lane < 16; lane++)
 		assert_int_equal(out[lane], 0);
@@ -341,12 +387,16 @@ static void not_finite(void **state)
 		assert_true(isnan(out));
 		k.ip_f32(q, x, 40, 1, 40, &out);
 		assert_true(isnan(out));
+		k.l1_f32(q, x, 40, 1, 40, &out);
+		assert_true(isnan(out));
 		x[at] = INFINITY;
 		k.l2sq_f32(q, x, 40, 1, 40, &out);
 		assert_true(out == INFINITY);
 		x[at] = -INFINITY;
 		k.ip_f32(q, x, 40, 1, 40, &out);
 		assert_true(out == -INFINITY);
+		k.l1_f32(q, x, 40, 1, 40, &out);
+		assert_true(out == INFINITY);
 	}
 }
 
