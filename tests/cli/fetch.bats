@@ -351,6 +351,25 @@ is_empty() {
 	grep -qE '^sift1m +161MB +551MB' <<<"$list"
 }
 
+# Bytes of a file against its format: whole rows of the recipe's dimensions, 100
+# true neighbours.
+@test "the sizes in our recipes fit their formats" {
+	run awk 'FNR == 1 { dims = 0 }
+		$1 == "dims" { dims = $2 }
+		$1 != "make" { next }
+		{ head = 8; row = dims }
+		$2 ~ /fbin$/ { row = 4 * dims }
+		$2 ~ /vecs$/ { head = 0; row = 4 + 4 * dims }
+		$2 ~ /^groundtruth/ { row = 404 }
+		($3 - head) % row || $3 <= head { print FILENAME ": " $0; bad = 1 }
+		$4 == "crop" && $3 != head + row * $5 { print FILENAME ": " $0; bad = 1 }
+		{ n++ }
+		END { print n, "sizes"; exit bad }' "$VS_TOP"/datasets/*.recipe
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${output% *}" -ge 100 ]
+}
+
 @test "usage" {
 	run "$VS_TOP/scripts/fetch-dataset"
 	[ "$status" -eq 2 ]
