@@ -99,8 +99,8 @@ struct vs_tile_lin {
  * Padding rows carry VS_TERM_PAD_U8 so that they seldom pass; a caller drops
  * row indices past its count.
  *
- * filter_l1_u8: acc = sum(|row[i] - packed[i]|) of queries packed for L1; passes
- * when score = acc <= limit[q]; terms and lin are not read. */
+ * filter_l1_u8: acc = sum(|row[i] - packed[i]|) of queries packed for L1;
+ * passes when score = acc <= limit[q]; terms and lin are not read. */
 struct vs_tile_u8 {
 	const uint8_t *panels;
 	size_t n_panels; /* 1..VS_TILE_PANELS */

@@ -25,8 +25,9 @@
 #define CANON_TYPE VS_CAT(CANON_V, _t)
 #define CANON_DO(fn) VS_CAT(CANON_V, fn)
 
-CANON_ATTR VS_INLINE CANON_TYPE CANON_FN(step)(enum vs_canon_op op, CANON_TYPE acc,
-					       CANON_TYPE x, CANON_TYPE y)
+CANON_ATTR VS_INLINE CANON_TYPE CANON_FN(step)(enum vs_canon_op op,
+					       CANON_TYPE acc, CANON_TYPE x,
+					       CANON_TYPE y)
 {
 	CANON_TYPE diff;
 
@@ -88,9 +89,10 @@ CANON_ATTR VS_INLINE CANON_T CANON_FN(row)(enum vs_canon_op op, const float *q,
 }
 
 /* Two rows at once: two chains of additions, one load of the query. */
-CANON_ATTR VS_INLINE void CANON_FN(row_pair)(enum vs_canon_op op, const float *q,
-					     const float *row, size_t stride,
-					     size_t d, CANON_T *out)
+CANON_ATTR VS_INLINE void CANON_FN(row_pair)(enum vs_canon_op op,
+					     const float *q, const float *row,
+					     size_t stride, size_t d,
+					     CANON_T *out)
 {
 	_Alignas(64) CANON_T lanes[16];
 	const float *next = row + stride;

@@ -9,8 +9,8 @@
  *   CANON_B      bytes of a vector
  *
  * and a type u8v_t with functions u8v_zero, u8v_load, u8v_tail (the first n
- * bytes, then zeros), u8v_set1 (four bytes everywhere), u8v_l2, u8v_ip
- * and u8v_l1 (acc + sums of four neighbouring bytes), u8v_sum (of all lanes) and
+ * bytes, then zeros), u8v_set1 (four bytes everywhere), u8v_l2, u8v_ip and
+ * u8v_l1 (acc + sums of four neighbouring bytes), u8v_sum (of all lanes) and
  * u8v_widen (stores the lanes as int64_t).
  */
 #include "each.h"

@@ -118,7 +118,7 @@ static void pack_f32(void **state)
 
 static const unsigned widths[] = { 1, 4, 8, 12 };
 
-/* One tile of queries, packed three ways and read back by the layout of
+/* One tile of queries, packed four ways and read back by the layout of
  * kern.h. */
 static void pack_tile(struct arena *in, struct arena *to, size_t d, unsigned w,
 		      unsigned n_q)
@@ -146,6 +146,16 @@ static void pack_tile(struct arena *in, struct arena *to, size_t d, unsigned w,
 		k = (unsigned)(i / 4 % w);
 		assert_int_equal(pb[i],
 				 k < n_q && dim < d ? qb[k][dim] - 128 : 0);
+	}
+	memset(pb, 1, bytes);
+	vs_pack_queries_l1_u8(qb, n_q, w, d, pb);
+	arena_check(to, pb, bytes);
+	for (i = 0; i < bytes; i++) {
+		size_t dim = i / (4 * w) * 4 + i % 4;
+
+		k = (unsigned)(i / 4 % w);
+		assert_int_equal((uint8_t)pb[i],
+				 k < n_q && dim < d ? qb[k][dim] : 0);
 	}
 	pf = arena_put(to, d * w * 4, 4, true);
 	vs_pack_queries_u8_f32(qb, n_q, w, d, pf);
@@ -268,6 +278,13 @@ static void limit_safe(float thr, double norm2, size_t d)
 		assert_true(limit + 2 * t <= 1e-6L * fabsl(t) + 2 * under);
 	assert_true(gain >= want * 0.9999999999L);
 	assert_true(gain <= want * 1.000001L + 0x1p-149);
+
+	vs_tile_limit_l1(thr, d, &limit, &gain);
+	want = 2 * t * (1 + g);
+	assert_true(gain == 0);
+	assert_true(limit >= want - 1e-15L * fabsl(want));
+	if (fabsl(want) < FLT_MAX)
+		assert_true(limit <= want + 1e-6L * fabsl(want) + 0x1p-149);
 }
 
 static void limits_safe(void **state)
@@ -291,6 +308,7 @@ static void limits_safe(void **state)
 static void limits_monotone(void **state)
 {
 	float limit, gain, last_l2 = -INFINITY, last_ip = INFINITY;
+	float last_l1 = -INFINITY;
 	float thr;
 
 	(void)state;
@@ -301,6 +319,9 @@ static void limits_monotone(void **state)
 		vs_tile_limit_ip(thr, 42, 128, &limit, &gain);
 		assert_true(limit <= last_ip);
 		last_ip = limit;
+		vs_tile_limit_l1(thr, 128, &limit, &gain);
+		assert_true(limit >= last_l1);
+		last_l1 = limit;
 		thr = fabsf(thr) < 1e-30f ? thr + 1e-30f
 					  : thr + fabsf(thr) * 1e-3f;
 	}
@@ -309,6 +330,8 @@ static void limits_monotone(void **state)
 	assert_true(limit == INFINITY && gain < 0);
 	vs_tile_limit_ip(-INFINITY, 42, 128, &limit, &gain);
 	assert_true(limit == INFINITY);
+	vs_tile_limit_l1(INFINITY, 128, &limit, &gain);
+	assert_true(limit == INFINITY && gain == 0);
 	/* Queries whose products may overflow reject nothing. */
 	vs_tile_limit_ip(1, 0x1p126, 128, &limit, &gain);
 	assert_true(limit == INFINITY);
