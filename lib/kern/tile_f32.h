@@ -1,7 +1,8 @@
 /* tile_f32.h - template of one f32 register tile: F32_Q queries x F32_R
  * vectors of rows, a sum in each of F32_Q * F32_R registers.
  *
- * Defined before each inclusion and undefined at its end: F32_Q, F32_R.
+ * Defined before each inclusion and undefined at its end: F32_Q, F32_R and,
+ * when this shape makes no filter of L1, F32_NO_L1.
  * Defined once by the including file:
  *
  *   F32_ATTR    target attribute
@@ -81,10 +82,12 @@ F32_ATTR VS_NOINLINE static bool T_NAME(filter)(const struct f32_job *job)
 	return T_NAME(core)(job, F32_FILTER);
 }
 
+#ifndef F32_NO_L1
 F32_ATTR VS_NOINLINE static bool T_NAME(apart)(const struct f32_job *job)
 {
 	return T_NAME(core)(job, F32_FILTER_L1);
 }
+#endif
 
 F32_ATTR VS_NOINLINE static bool T_NAME(scores)(const struct f32_job *job)
 {
@@ -93,6 +96,7 @@ F32_ATTR VS_NOINLINE static bool T_NAME(scores)(const struct f32_job *job)
 
 #undef F32_Q
 #undef F32_R
+#undef F32_NO_L1
 #undef T_NAME
 #undef T_POINTER
 #undef T_SUM

@@ -77,8 +77,10 @@ VS_AVX2 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 			 f32t_set1(job->limit[k]));
 }
 
+/* The mask of L1 takes a register: twelve sums would go to the stack. */
 #define F32_Q 6
 #define F32_R 2
+#define F32_NO_L1
 #include "tile_f32.h"
 
 #define F32_Q 4
@@ -98,25 +100,20 @@ VS_AVX2 VS_INLINE f32t_t f32_bound(const struct f32_job *job, size_t k,
 #include "tile_f32.h"
 
 static const struct f32_shape f32_shapes[] = {
-	{ 6, 16, filter_6x2_tile, apart_6x2_tile,
-	  scores_6x2_tile },
-	{ 4, 16, filter_4x2_tile, apart_4x2_tile,
-	  scores_4x2_tile },
-	{ 1, 64, filter_1x8_tile, apart_1x8_tile,
-	  scores_1x8_tile },
-	{ 1, 32, filter_1x4_tile, apart_1x4_tile,
-	  scores_1x4_tile },
-	{ 1, 16, filter_1x2_tile, apart_1x2_tile,
-	  scores_1x2_tile },
+	{ 6, 16, filter_6x2_tile, NULL, scores_6x2_tile },
+	{ 4, 16, filter_4x2_tile, apart_4x2_tile, scores_4x2_tile },
+	{ 1, 64, filter_1x8_tile, apart_1x8_tile, scores_1x8_tile },
+	{ 1, 32, filter_1x4_tile, apart_1x4_tile, scores_1x4_tile },
+	{ 1, 16, filter_1x2_tile, apart_1x2_tile, scores_1x2_tile },
 };
 
 /* Twelve sums of 6 x 2 keep the ports busiest; 7 and 8 queries are two fours,
  * which compute fewer sums in vain. */
-static unsigned f32_width(unsigned n_q)
+static unsigned f32_width(unsigned n_q, bool l1)
 {
 	if (n_q == 1)
 		return 1;
-	return n_q <= 4 || n_q == 7 || n_q == 8 ? 4 : 6;
+	return l1 || n_q <= 4 || n_q == 7 || n_q == 8 ? 4 : 6;
 }
 
 #include "tile_f32_run.h"

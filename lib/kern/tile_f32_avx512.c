@@ -148,8 +148,9 @@ static const struct f32_shape f32_shapes[] = {
 	  scores_1x1_tile },
 };
 
-static unsigned f32_width(unsigned n_q)
+static unsigned f32_width(unsigned n_q, bool l1)
 {
+	(void)l1;
 	return n_q > 1 ? (n_q + 3) / 4 * 4 : 1;
 }
 

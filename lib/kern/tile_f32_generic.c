@@ -96,8 +96,9 @@ static const struct f32_shape f32_shapes[] = {
 	  scores_1x4_tile },
 };
 
-static unsigned f32_width(unsigned n_q)
+static unsigned f32_width(unsigned n_q, bool l1)
 {
+	(void)l1;
 	return n_q > 1 ? 4 : 1;
 }
 

@@ -36,7 +36,7 @@ struct f32_shape {
 	unsigned q;
 	unsigned rows;
 	f32_tile filter;
-	f32_tile apart; /* the filter of L1 */
+	f32_tile apart; /* the filter of L1, or NULL */
 	f32_tile scores;
 };
 

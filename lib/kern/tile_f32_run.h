@@ -3,8 +3,8 @@
  *
  * The including file has defined what tile_f32.h asks for, F32_ISA (last word
  * of the function names), f32_width (queries of a register tile for n_q real
- * queries) and the table f32_shapes, which has for each such width the rows of
- * one panel and larger ones before it.
+ * queries, in a filter of L1 or not) and the table f32_shapes, which has for
+ * each such width the rows of one panel and larger ones before it.
  */
 #include "each.h"
 
@@ -83,7 +83,7 @@ F32_ATTR static size_t VS_CAT(f32_filter_, F32_ISA)(const struct vs_tile_f32 *t,
 			       .gain = gain,
 			       .sums = sums };
 	size_t n = 0, n_rows = t->n_panels * VS_PANEL_ROWS;
-	unsigned width = f32_width(t->n_q);
+	unsigned width = f32_width(t->n_q, l1);
 	const struct f32_shape *shape;
 
 	f32_halve(t, limit, gain);
@@ -115,7 +115,7 @@ F32_ATTR void F32_API(scores_f32)(const struct vs_tile_f32 *t, float *out,
 			       .w = t->w,
 			       .out_stride = out_stride };
 	size_t n_rows = t->n_panels * VS_PANEL_ROWS;
-	unsigned q, width = f32_width(t->n_q);
+	unsigned q, width = f32_width(t->n_q, false);
 	const struct f32_shape *shape;
 
 	for (; job.row0 < n_rows; job.row0 += shape->rows) {

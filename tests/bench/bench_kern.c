@@ -55,29 +55,65 @@ static void *take(size_t n)
 
 /* ---- one pass of each operation over the set; gives multiplications ------ */
 
-static double filter_u8(const struct bench *b)
+typedef size_t (*filter_u8_fn)(const struct vs_tile_u8 *t,
+			       struct vs_pass *pass);
+
+static double all_u8(const struct bench *b, filter_u8_fn filter, int32_t top,
+		     const struct vs_tile_lin *lin)
 {
-	const int32_t limit[VS_TILE_W] = { 0 };
+	int32_t limit[VS_TILE_W];
 	struct vs_tile_u8 t = { .d = b->d,
 				.packed = b->packed_u8,
 				.w = b->w,
 				.n_q = b->w,
-				.limit = limit };
+				.limit = limit,
+				.lin = lin };
 	size_t p, bytes = vs_panel_bytes(VS_U8, b->d), found = 0;
+	unsigned q;
+
+	for (q = 0; q < VS_TILE_W; q++)
+		limit[q] = top;
 
 	for (p = 0; p < b->n_panels; p += t.n_panels) {
 		t.n_panels = b->n_panels - p < VS_TILE_PANELS ? b->n_panels - p
 							      : VS_TILE_PANELS;
 		t.panels = b->u8 + p * bytes;
 		t.terms = b->terms_u8 + p * VS_PANEL_ROWS;
-		found += b->k->filter_u8(&t, b->out);
+		found += filter(&t, b->out);
 	}
 	if (found != 0)
 		abort();
 	return (double)b->n_panels * 16 * (double)b->d * b->w;
 }
 
-static double filter_f32(const struct bench *b)
+static double filter_u8(const struct bench *b)
+{
+	return all_u8(b, b->k->filter_u8, 0, NULL);
+}
+
+/* The terms are those of any 128 rows. */
+static double filter_u8_lin(const struct bench *b)
+{
+	float c[VS_TILE_W], g[VS_TILE_W];
+	const struct vs_tile_lin lin = { b->terms_f32, b->terms_f32, c, g, g };
+	unsigned q;
+
+	for (q = 0; q < VS_TILE_W; q++) {
+		c[q] = 1e9f;
+		g[q] = 1;
+	}
+	return all_u8(b, b->k->filter_u8, 0, &lin);
+}
+
+static double filter_l1_u8(const struct bench *b)
+{
+	return all_u8(b, b->k->filter_l1_u8, -1, NULL);
+}
+
+typedef size_t (*filter_f32_fn)(const struct vs_tile_f32 *t,
+				struct vs_pass *pass);
+
+static double all_f32(const struct bench *b, filter_f32_fn filter)
 {
 	const float limit[VS_TILE_W] = { 0 };
 	float gain[VS_TILE_W];
@@ -97,11 +133,21 @@ static double filter_f32(const struct bench *b)
 							      : VS_TILE_PANELS;
 		t.panels = b->f32 + p * 16 * b->d;
 		t.terms = b->terms_f32 + p * VS_PANEL_ROWS;
-		found += b->k->filter_f32(&t, b->out);
+		found += filter(&t, b->out);
 	}
 	if (found != 0)
 		abort();
 	return (double)b->n_panels * 16 * (double)b->d * b->w;
+}
+
+static double filter_f32(const struct bench *b)
+{
+	return all_f32(b, b->k->filter_f32);
+}
+
+static double filter_l1_f32(const struct bench *b)
+{
+	return all_f32(b, b->k->filter_l1_f32);
 }
 
 static double scores_f32(const struct bench *b)
@@ -137,16 +183,20 @@ static double scores_f32(const struct bench *b)
 
 ROWS_OP(l2sq_f32, f32, float)
 ROWS_OP(ip_f32, f32, float)
+ROWS_OP(l1_f32, f32, float)
 ROWS_OP(l2sq_f32_f64, f32, double)
 ROWS_OP(ip_f32_f64, f32, double)
 ROWS_OP(l2sq_u8, u8, int64_t)
 ROWS_OP(ip_u8, u8, int64_t)
+ROWS_OP(l1_u8, u8, int64_t)
 PANEL_OP(l2sq_f32_panel, f32, float, 16 * b->d)
 PANEL_OP(ip_f32_panel, f32, float, 16 * b->d)
+PANEL_OP(l1_f32_panel, f32, float, 16 * b->d)
 PANEL_OP(l2sq_f32_f64_panel, f32, double, 16 * b->d)
 PANEL_OP(ip_f32_f64_panel, f32, double, 16 * b->d)
 PANEL_OP(l2sq_u8_panel, u8, int64_t, vs_panel_bytes(VS_U8, b->d))
 PANEL_OP(ip_u8_panel, u8, int64_t, vs_panel_bytes(VS_U8, b->d))
+PANEL_OP(l1_u8_panel, u8, int64_t, vs_panel_bytes(VS_U8, b->d))
 
 /* Bytes read, for the scans. */
 static double min_f32(const struct bench *b)
@@ -162,6 +212,13 @@ static double select_le_f32(const struct bench *b)
 	if (b->k->select_le_f32(b->f32, SCAN_N, -1, b->out) != 0)
 		abort();
 	return SCAN_N * 4;
+}
+
+static double widen_f16(const struct bench *b)
+{
+	b->k->widen_f16((const uint16_t *)(const void *)b->u8, SCAN_N / 4,
+			b->out);
+	return SCAN_N / 4 * 6; /* read and written */
 }
 
 /* ---- measuring ----------------------------------------------------------- */
@@ -255,20 +312,28 @@ static const struct {
 	char kind;  /* t tile, c canonical, s scan */
 } ops[] = {
 	{ "filter_u8", filter_u8, 'u', 't' },
+	{ "filter_u8 lin", filter_u8_lin, 'u', 't' },
+	{ "filter_l1_u8", filter_l1_u8, 'u', 't' },
 	{ "filter_f32", filter_f32, 'f', 't' },
+	{ "filter_l1_f32", filter_l1_f32, 'f', 't' },
 	{ "scores_f32", scores_f32, 'f', 't' },
 	{ "l2sq_f32", l2sq_f32, 'f', 'c' },
 	{ "ip_f32", ip_f32, 'f', 'c' },
+	{ "l1_f32", l1_f32, 'f', 'c' },
 	{ "l2sq_f32_f64", l2sq_f32_f64, 'f', 'c' },
 	{ "ip_f32_f64", ip_f32_f64, 'f', 'c' },
 	{ "l2sq_u8", l2sq_u8, 'u', 'c' },
 	{ "ip_u8", ip_u8, 'u', 'c' },
+	{ "l1_u8", l1_u8, 'u', 'c' },
 	{ "l2sq_f32_panel", l2sq_f32_panel, 'f', 'c' },
 	{ "ip_f32_panel", ip_f32_panel, 'f', 'c' },
+	{ "l1_f32_panel", l1_f32_panel, 'f', 'c' },
 	{ "l2sq_f32_f64_panel", l2sq_f32_f64_panel, 'f', 'c' },
 	{ "ip_f32_f64_panel", ip_f32_f64_panel, 'f', 'c' },
 	{ "l2sq_u8_panel", l2sq_u8_panel, 'u', 'c' },
 	{ "ip_u8_panel", ip_u8_panel, 'u', 'c' },
+	{ "l1_u8_panel", l1_u8_panel, 'u', 'c' },
+	{ "widen_f16", widen_f16, 'f', 's' },
 	{ "min_f32", min_f32, 'f', 's' },
 	{ "select_le_f32", select_le_f32, 'f', 's' },
 };
