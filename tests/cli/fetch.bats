@@ -191,7 +191,7 @@ is_empty() {
 	run fetch verify
 	[ "$status" -eq 0 ]
 	[[ $output == *'base.fvecs: ok'*'truth.ivecs: ok' ]]
-	printf x | dd of='out dir/base.fvecs' bs=1 seek=99 conv=notrunc status=none
+	printf %s other-bytes | dd of='out dir/base.fvecs' bs=1 seek=99 conv=notrunc status=none
 	refuses 65 'base.fvecs: SHA-256 is not' verify
 	truncate -s 99 'out dir/base.fvecs'
 	refuses 65 'base.fvecs: 99 bytes; expected 5000' verify
@@ -317,6 +317,48 @@ is_empty() {
 	is_empty
 }
 
+# Every byte of a small file in turn: refused or read, never a fall or a circle.
+@test "a damaged HDF5 file never makes the converter fall" {
+	timeout 100 python3 - <<-'END'
+		import importlib.machinery, importlib.util, os, struct, sys
+		sys.dont_write_bytecode = True
+		top = os.environ["VS_TOP"]
+		loader = importlib.machinery.SourceFileLoader(
+		    "convert", top + "/scripts/dataset-convert")
+		spec = importlib.util.spec_from_loader("convert", loader)
+		convert = importlib.util.module_from_spec(spec)
+		loader.exec_module(convert)
+		good = open(top + "/tests/cli/small.hdf5", "rb").read()
+		counts = [0, 0]
+		def look(data):
+		    try:
+		        for name in ("train", "test", "neighbors", "distances"):
+		            convert.Hdf5(bytes(data)).table(name)
+		        counts[0] += 1
+		    except (convert.Refused, struct.error):
+		        counts[1] += 1
+		for at in range(len(good)):
+		    for value in (0, 255, good[at] ^ 1):
+		        data = bytearray(good)
+		        data[at] = value
+		        look(data)
+		    if at % 16 == 0:
+		        look(good[:at])
+		print(counts)
+		sys.exit(counts[0] < 1000 or counts[1] < 1000)
+	END
+}
+
+@test "two runs do not work in one directory" {
+	mkdir 'out dir'
+	exec 8<'out dir'
+	flock 8
+	refuses 73 'another fetch-dataset works there' 8<&-
+	exec 8<&-
+	fetch
+	is_done
+}
+
 @test "files that were brought by hand are used with --from" {
 	mkdir 'by hand #1'
 	cp served/small.tar.gz 'by hand #1'
@@ -325,6 +367,7 @@ is_empty() {
 	[ ! -e log ]
 	rm -r 'out dir'
 	refuses 74 'no such file there' --from served/sift
+	refuses 66 'nowhere: no such directory' --from nowhere
 }
 
 @test "every recipe of ours is sound and listed" {
