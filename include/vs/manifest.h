@@ -17,6 +17,7 @@
 
 #include "vs/buf.h"
 #include "vs/hash.h"
+#include "vs/ids.h"
 #include "vs/ring.h"
 #include "vs/types.h"
 #include "vs/vecs.h"
@@ -45,8 +46,9 @@ struct vs_manifest_shard {	      /* its number is its place in the array */
 	uint32_t weight; /* its share is weight / sum of the weights */
 };
 
-/* All texts and arrays are owned.  Ids are the ordinals 0..n_rows-1 of the
- * inputs read as one set. */
+/* All texts and arrays are owned.  The inputs are read as one set; the id of a
+ * row is in the file of ids or, without one, its number in the set plus
+ * id_base. */
 struct vs_manifest {
 	char *dir; /* where it was opened; not part of the text */
 	uint64_t generation;
@@ -64,6 +66,9 @@ struct vs_manifest {
 	enum vs_vecs_format input_format; /* AUTO: from the names */
 	struct vs_manifest_input *inputs;
 	size_t n_inputs;
+	char *ids_path;	      /* as of an input; NULL: no ids are given */
+	struct vs_digest ids; /* their quick digest, or zero */
+	uint64_t id_base;     /* without a file of ids */
 	struct vs_manifest_shard *shards;
 	uint32_t n_shards;
 };
@@ -138,5 +143,8 @@ int vs_manifest_relative(struct vs_ctx *ctx, const char *dir, const char *path,
  * VS_EDATA when they are not what the manifest was made of. */
 int vs_manifest_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 		       struct vs_vecs **out, struct vs_err *err) VS_MUST_CHECK;
+/* The same for the file of ids; *out is NULL when the manifest names none. */
+int vs_manifest_open_ids(struct vs_ctx *ctx, const struct vs_manifest *m,
+			 struct vs_ids **out, struct vs_err *err) VS_MUST_CHECK;
 
 #endif

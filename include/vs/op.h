@@ -48,6 +48,8 @@ struct vs_build_args {
 	const char *model; /* -M */
 	const char *collection; /* -c DIR[@GENERATION]: no inputs, no -o */
 	struct vs_part part;    /* with collection */
+	const char *ids;  /* --ids FILE, see vs/ids.h; not with collection */
+	uint64_t id_base; /* of the first row, instead of ids */
 	enum vs_metric metric;
 	bool metric_given; /* -m beside -M must agree with the model */
 };
@@ -90,6 +92,8 @@ struct vs_shard_create_args {
 	const char *weights; /* "1,2,1", one for each shard; NULL: all 1 */
 	uint32_t vnodes;     /* by hash */
 	bool vnodes_given;
+	const char *ids;     /* --ids FILE, see vs/ids.h */
+	uint64_t id_base;    /* of the first row, instead of ids */
 };
 int vs_op_shard_create(struct vs_ctx *ctx,
 		       const struct vs_shard_create_args *args,

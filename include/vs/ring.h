@@ -62,8 +62,10 @@ uint32_t vs_ring_owner(const struct vs_ring *r, uint64_t id);
 size_t vs_ring_pick(const struct vs_ring *r, uint32_t shard,
 		    const uint64_t *ids, size_t n, uint32_t *offsets);
 
-/* counts[s], [n_shards]: how many of the ids 0..n-1 shard s owns.  Parallel. */
-int vs_ring_count(struct vs_ctx *ctx, const struct vs_ring *r, uint64_t n,
-		  uint64_t *counts, struct vs_err *err) VS_MUST_CHECK;
+/* counts[s], [n_shards]: how many of the ids first..first+n-1 shard s owns.
+ * Parallel. */
+int vs_ring_count(struct vs_ctx *ctx, const struct vs_ring *r, uint64_t first,
+		  uint64_t n, uint64_t *counts,
+		  struct vs_err *err) VS_MUST_CHECK;
 
 #endif

@@ -32,6 +32,7 @@ struct vs_shard_spec {
 	enum vs_metric metric;
 	const struct vs_model *model; /* NULL for Flat */
 	struct vs_digest fingerprint;
+	const struct vs_digest *ids; /* of all ids in order; NULL: not given */
 	enum vs_publish how;
 };
 
@@ -60,6 +61,8 @@ const struct vs_factory *vs_shard_index(const struct vs_shard *s);
 const struct vs_digest *vs_shard_model(const struct vs_shard *s);
 /* Full digest of the rows it was built from, as vs_vecs_full_digest. */
 const struct vs_digest *vs_shard_input(const struct vs_shard *s);
+/* As the spec of its build says; all zero where no ids were given. */
+const struct vs_digest *vs_shard_ids(const struct vs_shard *s);
 /* [nlist][dim], NULL for Flat; borrowed. */
 const float *vs_shard_centroids(const struct vs_shard *s);
 /* XXH3-64 of the centroids; 0 for Flat.  Models trained on other rows can have

@@ -33,6 +33,7 @@ enum vs_vecs_format vs_vecs_format_of(const char *path);
 struct vs_vecs_options {
 	enum vs_vecs_format format; /* for all files; AUTO: from the names */
 	bool allow_infinite; /* distances of padded results may be infinite */
+	bool column; /* an npy array of one axis is n rows of one element */
 };
 
 struct vs_vecs; /* an opened set */

@@ -72,6 +72,7 @@ void vs_manifest_destroy(struct vs_ctx *ctx, struct vs_manifest *m)
 	vs_free(ctx, m->dir);
 	vs_free(ctx, m->index);
 	vs_free(ctx, m->model_file);
+	vs_free(ctx, m->ids_path);
 	vs_free(ctx, m);
 }
 
@@ -152,6 +153,14 @@ static int digest_common(struct vs_ctx *ctx, const struct vs_manifest *m,
 	 * of a hashed shard follow from the ring. */
 	for (i = 0; m->sharding == VS_SHARDING_RANGE && i < m->n_shards; i++)
 		vs_hasher_add_u64(h, m->shards[i].first);
+	/* Nothing where ids are row numbers, as they were at first. */
+	if (m->ids_path != NULL) {
+		vs_hasher_add_text(h, "ids");
+		vs_hasher_add(h, m->ids.b, sizeof(m->ids.b));
+	} else if (m->id_base != 0) {
+		vs_hasher_add_text(h, "id-base");
+		vs_hasher_add_u64(h, m->id_base);
+	}
 	vs_hasher_add_text(h, m->index);
 	vs_hasher_add_u64(h, m->metric);
 	vs_hasher_add(h, m->model.b, sizeof(m->model.b));

@@ -258,3 +258,40 @@ int vs_manifest_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 	vs_free(ctx, paths);
 	return rc;
 }
+
+static int check_ids(struct vs_ctx *ctx, const struct vs_manifest *m,
+		     struct vs_ids *ids, struct vs_err *err)
+{
+	struct vs_digest d;
+	int rc = vs_ids_quick_digest(ctx, ids, &d, err);
+
+	if (rc != 0 || vs_digest_equal(&d, &m->ids))
+		return rc;
+	return vs_fail(err, VS_EDATA,
+		       "%s: holds other ids than the collection %s was made "
+		       "with; put the old file back or make a new collection",
+		       vs_ids_path(ids), m->dir);
+}
+
+int vs_manifest_open_ids(struct vs_ctx *ctx, const struct vs_manifest *m,
+			 struct vs_ids **out, struct vs_err *err)
+{
+	char *path;
+	int rc;
+
+	*out = NULL;
+	if (m->ids_path == NULL)
+		return 0;
+	path = vs_manifest_path(ctx, m, m->ids_path, err);
+	if (path == NULL)
+		return VS_ENOMEM;
+	rc = vs_ids_open(ctx, path, m->n_rows, m->dir, out, err);
+	vs_free(ctx, path);
+	if (rc == 0)
+		rc = check_ids(ctx, m, *out, err);
+	if (rc != 0) {
+		vs_ids_close(ctx, *out);
+		*out = NULL;
+	}
+	return rc;
+}

@@ -97,6 +97,23 @@ static int put_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 	return rc;
 }
 
+static int put_ids(struct vs_ctx *ctx, const struct vs_manifest *m,
+		   struct vs_buf *b, struct vs_err *err)
+{
+	int rc;
+
+	if (m->ids_path == NULL)
+		return m->id_base == 0 ?
+			       0 :
+			       put_u64(ctx, b, "id-base", m->id_base, err);
+	rc = vs_buf_printf(ctx, b, err, "ids:\n");
+	if (rc == 0)
+		rc = put_digest(ctx, b, "  quick-digest", &m->ids, err);
+	if (rc == 0)
+		rc = put_text(ctx, b, "  path", m->ids_path, err);
+	return rc;
+}
+
 static int put_shard(struct vs_ctx *ctx, const struct vs_manifest *m,
 		     uint32_t i, struct vs_buf *b, struct vs_err *err)
 {
@@ -144,6 +161,8 @@ int vs_manifest_put(struct vs_ctx *ctx, const struct vs_manifest *m,
 		rc = put_model(ctx, m, b, err);
 	if (rc == 0)
 		rc = put_inputs(ctx, m, b, err);
+	if (rc == 0)
+		rc = put_ids(ctx, m, b, err);
 	if (rc == 0)
 		rc = put_shards(ctx, m, b, err);
 	if (rc == 0)

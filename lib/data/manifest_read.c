@@ -353,6 +353,33 @@ static int read_first(const struct reader *r, const struct vs_yaml *map,
 		      (unsigned long long)s->first, (unsigned long long)before);
 }
 
+/* One of ids and id-base, or neither. */
+static int read_ids(const struct reader *r, const struct vs_yaml *root,
+		    struct vs_manifest *m)
+{
+	static const char *const keys[] = { "quick-digest", "path", NULL };
+	const struct vs_yaml *base = vs_yaml_find(root, "id-base"), *map;
+	int rc;
+
+	if (base != NULL && vs_yaml_find(root, "ids") != NULL)
+		return refuse(r, base, "id-base beside ids; expected one");
+	/* The last row's id is a good one, too. */
+	if (base != NULL)
+		return get_u64(r, root, "id-base",
+			       (struct range){ 1, VS_ID_MAX - (m->n_rows - 1) },
+			       &m->id_base);
+	if (vs_yaml_find(root, "ids") == NULL)
+		return 0;
+	rc = get_node(r, root, "ids", VS_YAML_MAP, &map);
+	if (rc == 0)
+		rc = vs_yaml_only(r->doc, map, keys, r->err);
+	if (rc == 0)
+		rc = get_digest(r, map, "quick-digest", &m->ids);
+	if (rc == 0)
+		rc = get_path(r, map, "path", true, &m->ids_path);
+	return rc;
+}
+
 static int read_shard(const struct reader *r, const struct vs_yaml *map,
 		      uint32_t number, struct vs_manifest_shard *s)
 {
@@ -442,7 +469,8 @@ static int read_root(const struct reader *r, const struct vs_yaml *root,
 	static const char *const keys[] = {
 		"vs-collection", "id",	   "generation", "metric", "dtype",
 		"dim",		 "index",  "model",	 "rows",   "input",
-		"sharding",	 "shards", "hash",	 NULL
+		"ids",		 "id-base", "sharding",	 "shards", "hash",
+		NULL
 	};
 	uint64_t version = 0;
 	int rc = vs_yaml_u64(r->doc, root, "vs-collection", &version, r->err);
@@ -465,6 +493,8 @@ static int read_root(const struct reader *r, const struct vs_yaml *root,
 		rc = read_model(r, root, m);
 	if (rc == 0)
 		rc = read_inputs(r, root, m);
+	if (rc == 0)
+		rc = read_ids(r, root, m);
 	if (rc == 0)
 		rc = read_sharding(r, root, m);
 	if (rc == 0)

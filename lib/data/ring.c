@@ -284,7 +284,7 @@ size_t vs_ring_pick(const struct vs_ring *r, uint32_t shard,
 
 struct counting {
 	const struct vs_ring *ring;
-	uint64_t n;
+	uint64_t first, n;
 	uint64_t *counts; /* [n_threads][n_shards] */
 };
 
@@ -303,7 +303,7 @@ static int count_block(void *arg, size_t item, unsigned thread,
 	for (; id < end; id += take) {
 		take = (size_t)vs_min_u64(end - id, BATCH);
 		for (i = 0; i < take; i++)
-			ids[i] = id + i;
+			ids[i] = c->first + id + i;
 		find_owners(c->ring, ids, take, owners);
 		for (i = 0; i < take; i++)
 			counts[owners[i]]++;
@@ -311,10 +311,10 @@ static int count_block(void *arg, size_t item, unsigned thread,
 	return 0;
 }
 
-int vs_ring_count(struct vs_ctx *ctx, const struct vs_ring *r, uint64_t n,
-		  uint64_t *counts, struct vs_err *err)
+int vs_ring_count(struct vs_ctx *ctx, const struct vs_ring *r, uint64_t first,
+		  uint64_t n, uint64_t *counts, struct vs_err *err)
 {
-	struct counting c = { .ring = r, .n = n };
+	struct counting c = { .ring = r, .first = first, .n = n };
 	size_t t, s;
 	int rc;
 

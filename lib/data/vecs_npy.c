@@ -33,6 +33,7 @@ struct parser {
 	const char *p;
 	const char *end;
 	char *why; /* VS_NPY_WHY_MAX */
+	bool column;
 };
 
 static bool say(struct parser *s, const char *why)
@@ -171,7 +172,9 @@ static bool parse_shape(struct parser *s, struct vs_npy *out)
 				      "tuple of numbers");
 		break;
 	}
-	if (n != 2) {
+	if (n == 1 && s->column) {
+		extent[1] = 1;
+	} else if (n != 2) {
 		snprintf(s->why, VS_NPY_WHY_MAX,
 			 "is an array of %zu axes; expected 2 (rows and "
 			 "dimensions); reshape it",
@@ -210,10 +213,10 @@ static bool parse_item(struct parser *s, struct vs_npy *out, unsigned *seen)
 			  : parse_shape(s, out);
 }
 
-bool vs_npy_parse(const char *text, size_t n, struct vs_npy *out,
+static bool parse(const char *text, size_t n, bool column, struct vs_npy *out,
 		  char why[VS_NPY_WHY_MAX])
 {
-	struct parser s = { text, text + n, why };
+	struct parser s = { text, text + n, why, column };
 	unsigned seen = 0;
 
 	memset(out, 0, sizeof(*out));
@@ -238,6 +241,12 @@ bool vs_npy_parse(const char *text, size_t n, struct vs_npy *out,
 		return say(&s, "the npy header does not end with spaces and "
 			       "a newline after its dictionary; it is damaged");
 	return true;
+}
+
+bool vs_npy_parse(const char *text, size_t n, struct vs_npy *out,
+		  char why[VS_NPY_WHY_MAX])
+{
+	return parse(text, n, false, out, why);
 }
 
 /* Length of the header text, and of what stands before it. */
@@ -326,7 +335,7 @@ int vs_vecs_measure_npy(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	if (text == NULL)
 		return VS_ENOMEM;
 	rc = vs_file_pread(ctx, f->file, text, n, lead, err);
-	if (rc == 0 && !vs_npy_parse(text, n, &npy, why))
+	if (rc == 0 && !parse(text, n, f->column, &npy, why))
 		rc = vs_vecs_refuse(ctx, f, err, "%s", why);
 	vs_free(ctx, text);
 	if (rc != 0)

@@ -229,6 +229,7 @@ static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
 		struct vs_vecs_file *f = &v->file[v->n_files];
 
 		f->allow_infinite = opt->allow_infinite;
+		f->column = opt->column;
 		rc = open_file(ctx, f, paths[v->n_files++], opt->format, err);
 		if (rc == 0)
 			rc = join(v, f, err);

@@ -42,6 +42,11 @@ const struct vs_digest *vs_shard_input(const struct vs_shard *s)
 	return &s->input;
 }
 
+const struct vs_digest *vs_shard_ids(const struct vs_shard *s)
+{
+	return &s->ids_digest;
+}
+
 const float *vs_shard_centroids(const struct vs_shard *s)
 {
 	return s->centroids;
@@ -84,7 +89,8 @@ static int digest_field(const struct vs_yaml_doc *doc, const char *key,
 static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 		      struct vs_err *err)
 {
-	static const char *const keys[] = { "index", "input", "model", NULL };
+	static const char *const keys[] = { "index", "input", "model", "ids",
+					    NULL };
 	const char *text;
 	int rc;
 
@@ -99,6 +105,8 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 		rc = digest_field(doc, "input", &s->input, err);
 	if (rc == 0)
 		rc = digest_field(doc, "model", &s->model, err);
+	if (rc == 0 && vs_yaml_find(vs_yaml_root(doc), "ids") != NULL)
+		rc = digest_field(doc, "ids", &s->ids_digest, err);
 	return rc;
 }
 

@@ -181,6 +181,9 @@ static int write_info(struct vs_build *b, struct vs_err *err)
 	rc = vs_buf_printf(b->ctx, &text, err,
 			   "index: %s\nmodel: \"%s\"\ninput: \"%s\"\n",
 			   b->spec->index.text, model, input);
+	if (rc == 0 && b->spec->ids != NULL)
+		rc = vs_buf_printf(b->ctx, &text, err, "ids: \"%s\"\n",
+				   vs_digest_text(b->spec->ids, input));
 	if (rc == 0)
 		rc = vs_cont_add_zst(b->ctx, b->w, VS_SEC_INFO, 1, &section,
 				     err);

@@ -9,6 +9,7 @@ struct vs_shard {
 	struct vs_factory index;
 	struct vs_digest model;
 	struct vs_digest input;
+	struct vs_digest ids_digest;
 	float *centroids;      /* [nlist][dim], NULL for Flat */
 	uint64_t centroids_hash;
 	uint64_t *cell_rows;   /* [nlist] */

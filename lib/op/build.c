@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "op_int.h"
+#include "unique.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
 
@@ -12,6 +13,7 @@ struct build {
 	struct vs_op_stream stream;
 	struct vs_model *model; /* NULL for Flat */
 	struct vs_shard_spec spec;
+	struct vs_op_id_facts facts; /* where ids are given */
 	uint64_t n_rows; /* that go into the shard */
 	char *out;
 	/* of a collection */
@@ -45,13 +47,15 @@ static int check_model(struct build *b, struct vs_err *err)
 	return 0;
 }
 
-/* A lone shard's fingerprint: rows, index, metric, model. */
+/* A lone shard's fingerprint: rows, index, metric, model, ids if given. */
 static int fingerprint(struct build *b, struct vs_err *err)
 {
-	struct vs_digest quick;
+	struct vs_digest quick, ids;
 	struct vs_hasher *h;
 	int rc = vs_vecs_quick_digest(b->ctx, b->stream.vecs, &quick, err);
 
+	if (rc == 0 && b->stream.ids != NULL)
+		rc = vs_ids_quick_digest(b->ctx, b->stream.ids, &ids, err);
 	if (rc == 0)
 		rc = vs_op_fingerprint_start(b->ctx, "shard", &h, err);
 	if (rc != 0)
@@ -62,8 +66,28 @@ static int fingerprint(struct build *b, struct vs_err *err)
 	if (b->model != NULL)
 		vs_hasher_add(h, b->model->fingerprint.b,
 			      sizeof(b->model->fingerprint.b));
+	if (b->stream.ids != NULL) {
+		vs_hasher_add_text(h, "ids");
+		vs_hasher_add(h, ids.b, sizeof(ids.b));
+	} else if (b->stream.id_base != 0) {
+		vs_hasher_add_text(h, "id-base");
+		vs_hasher_add_u64(h, b->stream.id_base);
+	}
 	vs_op_fingerprint_end(b->ctx, h, &b->spec.fingerprint);
 	return 0;
+}
+
+/* --ids or --id-base. */
+static int name_rows(struct build *b, struct vs_err *err)
+{
+	const struct vs_build_args *args = b->args;
+	const char *name = vs_vecs_name(b->stream.vecs);
+
+	b->stream.id_base = args->id_base;
+	if (args->ids != NULL)
+		return vs_ids_open(b->ctx, args->ids, b->n_rows, name,
+				   &b->stream.ids, err);
+	return vs_op_check_id_base(name, args->id_base, b->n_rows, err);
 }
 
 static int prepare_lone(struct build *b, struct vs_err *err)
@@ -77,6 +101,9 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 		return rc;
 	b->n_rows = vs_vecs_rows(b->stream.vecs);
 	b->stream.end = b->n_rows;
+	rc = name_rows(b, err);
+	if (rc != 0)
+		return rc;
 	b->spec.metric = b->args->metric;
 	if (b->args->model != NULL) {
 		rc = vs_model_open(b->ctx, b->args->model, &b->model, err);
@@ -116,6 +143,7 @@ static int choose_rows(struct build *b, struct vs_err *err)
 	const struct vs_manifest_shard *s = &m->shards[b->shard];
 
 	b->n_rows = s->n_rows;
+	b->stream.id_base = m->id_base;
 	if (m->sharding == VS_SHARDING_RANGE) {
 		b->stream.first = s->first;
 		b->stream.end = s->first + s->n_rows;
@@ -193,6 +221,8 @@ static int prepare_part(struct build *b, struct vs_err *err)
 	if (rc == 0)
 		rc = vs_manifest_inputs(b->ctx, m, &b->stream.vecs, err);
 	if (rc == 0)
+		rc = vs_manifest_open_ids(b->ctx, m, &b->stream.ids, err);
+	if (rc == 0)
 		rc = vs_factory_parse(m->index, &b->spec.index, err);
 	if (rc == 0 && (b->spec.index.family == VS_FAMILY_IVF) !=
 			       (m->model_file != NULL))
@@ -234,6 +264,14 @@ static int recheck(struct build *b, const struct vs_source *src,
 			     b->out);
 	if (rc == 0)
 		rc = vs_op_source_digest(b->ctx, src, &full, err);
+	if (rc == 0 && b->stream.ids != NULL)
+		rc = vs_op_ids_check(b->ctx, &b->stream, &b->facts, err);
+	if (rc == 0 && !vs_digest_equal(&b->facts.digest, vs_shard_ids(s)))
+		rc = vs_fail(err, VS_ECREATE,
+			     "%s: was built with other ids than %s holds now; "
+			     "use --replace to build it again", b->out,
+			     b->stream.ids != NULL ?
+				     vs_ids_path(b->stream.ids) : src->name);
 	if (rc == 0 && !vs_digest_equal(&full, vs_shard_input(s)))
 		rc = vs_fail(err, VS_ECREATE,
 			     "%s: was built from other vectors than %s holds "
@@ -253,6 +291,19 @@ static int already_done(struct build *b, const struct vs_source *src,
 	return rc;
 }
 
+/* What given ids are decides how wide they are stored. */
+static int check_ids(struct build *b, struct vs_source *src, struct vs_err *err)
+{
+	int rc;
+
+	if (b->stream.ids == NULL)
+		return 0;
+	rc = vs_op_ids_check(b->ctx, &b->stream, &b->facts, err);
+	src->id_max = b->facts.max;
+	b->spec.ids = &b->facts.digest;
+	return rc;
+}
+
 static int build(struct build *b, struct vs_err *err)
 {
 	struct vs_cont_head head = { .kind = VS_KIND_SHARD };
@@ -267,7 +318,10 @@ static int build(struct build *b, struct vs_err *err)
 			      err);
 	if (rc != 0)
 		return rc;
-	vs_op_stream_source(&b->stream, b->n_rows, &src);
+	vs_op_stream_source(&b->stream, b->n_rows,
+			    b->stream.id_base + b->stream.end -
+				    (b->stream.end > 0),
+			    &src);
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	head.fingerprint = b->spec.fingerprint;
@@ -276,6 +330,8 @@ static int build(struct build *b, struct vs_err *err)
 		if (rc == 1)
 			return already_done(b, &src, err);
 	}
+	if (rc == 0)
+		rc = check_ids(b, &src, err);
 	if (rc == 0)
 		rc = vs_shard_build(b->ctx, b->out, &b->spec, &src, err);
 	if (rc == 0)
@@ -305,12 +361,21 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 	if (args->collection == NULL && args->part.n != 0)
 		return vs_fail(err, VS_EUSAGE,
 			       "--part goes with -c COLLECTION");
+	if (args->collection != NULL && (args->ids != NULL || args->id_base))
+		return vs_fail(err, VS_EUSAGE,
+			       "--ids and --id-base do not go with -c: %s "
+			       "knows its ids", args->collection);
+	if (args->ids != NULL && args->id_base != 0)
+		return vs_fail(err, VS_EUSAGE,
+			       "--id-base beside --ids; expected one of them");
 	rc = args->collection != NULL ? 0 :
 					vs_op_check_out(ctx, args->io.out,
 							args->io.inputs,
 							args->io.n_inputs, err);
 	if (rc == 0 && args->model != NULL)
 		rc = vs_op_check_out(ctx, args->io.out, &args->model, 1, err);
+	if (rc == 0 && args->ids != NULL)
+		rc = vs_op_check_out(ctx, args->io.out, &args->ids, 1, err);
 	if (rc == 0)
 		rc = build(&b, err);
 	vs_op_stream_clear(ctx, &b.stream);

@@ -59,84 +59,16 @@ int vs_op_check_kind(const char *name, enum vs_dtype dtype,
 	return 0;
 }
 
-static int stream_rewind(void *arg, struct vs_ctx *ctx, struct vs_err *err)
+int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,
+			struct vs_err *err)
 {
-	struct vs_op_stream *s = arg;
-
-	(void)ctx;
-	(void)err;
-	s->at = s->first;
-	return 0;
-}
-
-/* Reads a run of rows and moves the selected ones together. */
-static int read_selected(struct vs_op_stream *s, struct vs_ctx *ctx,
-			 uint8_t *rows, uint64_t *ids, size_t n, size_t *got,
-			 struct vs_err *err)
-{
-	size_t row_bytes = vs_vecs_row_bytes(s->vecs), i, o;
-	int rc;
-
-	if (n > s->offsets_max) {
-		rc = vs_resize(ctx, (void **)&s->offsets, n, sizeof(uint32_t),
-			       "row offsets", err);
-		if (rc != 0)
-			return rc;
-		s->offsets_max = n;
-	}
-	*got = s->select(s->select_arg, ids, n, s->offsets);
-	if (*got == 0)
+	if (n_rows == 0 || id_base <= VS_ID_NONE - n_rows)
 		return 0;
-	rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
-	if (rc != 0)
-		return rc;
-	for (i = 0; i < *got; i++) {
-		o = s->offsets[i];
-		if (o != i)
-			memcpy(rows + i * row_bytes, rows + o * row_bytes,
-			       row_bytes);
-		ids[i] = ids[o];
-	}
-	return 0;
-}
-
-static int stream_next(void *arg, struct vs_ctx *ctx, void *rows,
-		       uint64_t *ids, size_t n, size_t *got,
-		       struct vs_err *err)
-{
-	struct vs_op_stream *s = arg;
-	size_t i;
-	int rc = 0;
-
-	*got = 0;
-	while (rc == 0 && *got == 0) {
-		n = (size_t)vs_min_u64(n, s->end - s->at);
-		if (n == 0)
-			return 0;
-		for (i = 0; i < n; i++)
-			ids[i] = s->id_base + s->at + i;
-		if (s->select != NULL) {
-			rc = read_selected(s, ctx, rows, ids, n, got, err);
-		} else {
-			rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
-			*got = n;
-		}
-		s->at += n;
-	}
-	return rc;
-}
-
-void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
-			 struct vs_source *out)
-{
-	out->dim = vs_vecs_dim(s->vecs);
-	out->dtype = vs_vecs_dtype(s->vecs);
-	out->n_rows = n_rows;
-	out->id_max = s->id_base + s->end - (s->end > 0);
-	out->name = vs_vecs_name(s->vecs);
-	out->rewind = stream_rewind;
-	out->next = stream_next;
-	out->arg = s;
+	return vs_fail(err, VS_EUSAGE,
+		       "--id-base %llu: the ids of the %llu rows of %s would "
+		       "pass 2^64 - 2, the largest",
+		       (unsigned long long)id_base, (unsigned long long)n_rows,
+		       name);
 }
 
 size_t vs_op_block_rows(struct vs_ctx *ctx, size_t row_bytes, uint64_t n_rows)
@@ -192,10 +124,4 @@ int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 	vs_hasher_done(h, out);
 	vs_hasher_destroy(ctx, h);
 	return rc;
-}
-
-void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s)
-{
-	vs_free(ctx, s->offsets);
-	vs_vecs_close(ctx, s->vecs);
 }

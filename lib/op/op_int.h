@@ -1,4 +1,4 @@
-/* op_int.h - what the operations share: fingerprints, checks, row streams. */
+/* op_int.h - what the operations share: fingerprints, checks. */
 #ifndef VS_OP_INT_H
 #define VS_OP_INT_H
 
@@ -25,31 +25,17 @@ enum vs_publish vs_op_how(bool replace);
 int vs_op_check_kind(const char *name, enum vs_dtype dtype,
 		     enum vs_metric metric, struct vs_err *err) VS_MUST_CHECK;
 
+/* VS_EUSAGE when the last of n_rows ids from id_base on would be none. */
+int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,
+			struct vs_err *err) VS_MUST_CHECK;
+
 /* How many of n_rows rows to read at a time, each with an id beside it: what
  * 2 MiB hold, or an eighth of the memory that is left; at least 1. */
 size_t vs_op_block_rows(struct vs_ctx *ctx, size_t row_bytes, uint64_t n_rows);
 
-/* A vs_source over an opened set: its rows first..end-1, or those of them that
- * select picks, with ids id_base + row number in the set. */
-struct vs_op_stream {
-	struct vs_vecs *vecs;
-	uint64_t first, end;
-	uint64_t at; /* next row of the set */
-	uint64_t id_base;
-	/* Offsets, ascending, of the n ids that belong; NULL: all do. */
-	size_t (*select)(const void *arg, const uint64_t *ids, size_t n,
-			 uint32_t *offsets);
-	const void *select_arg;
-	uint32_t *offsets; /* scratch [offsets_max] */
-	size_t offsets_max;
-};
-/* n_rows: how many rows the stream will give. */
-void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
-			 struct vs_source *out);
 /* The full digest of what src gives from its start; reads it all. */
 int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 			struct vs_digest *out,
 			struct vs_err *err) VS_MUST_CHECK;
-void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "op_int.h"
 #include "shard_plan.h"
+#include "unique.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
 
@@ -36,6 +37,9 @@ static int check_args(const struct create *c, struct vs_err *err)
 	if ((args->model == NULL) == (args->index == NULL))
 		return vs_fail(err, VS_EUSAGE,
 			       "expected either -M MODEL or -i INDEX");
+	if (args->ids != NULL && args->id_base != 0)
+		return vs_fail(err, VS_EUSAGE,
+			       "--id-base beside --ids; expected one of them");
 	if (args->io.replace || args->io.recheck)
 		return vs_fail(err, VS_EUSAGE,
 			       "a collection is never replaced, and always "
@@ -136,6 +140,42 @@ static int list_inputs(struct create *c, struct vs_err *err)
 	return 0;
 }
 
+/* Which id each row has.  Two rows with one id could not be told apart in any
+ * answer, so they are refused here, where all are at hand. */
+static int name_rows(struct create *c, struct vs_op_stream *all,
+		     struct vs_err *err)
+{
+	const struct vs_shard_create_args *args = c->args;
+	struct vs_manifest *m = c->m;
+	struct vs_op_id_facts facts;
+	const char *name = vs_vecs_name(c->vecs);
+	int rc;
+
+	m->id_base = args->id_base;
+	all->end = m->n_rows;
+	if (args->ids == NULL)
+		return vs_op_check_id_base(name, args->id_base, m->n_rows, err);
+	rc = vs_ids_open(c->ctx, args->ids, m->n_rows, name, &all->ids, err);
+	if (rc == 0)
+		rc = vs_ids_quick_digest(c->ctx, all->ids, &m->ids, err);
+	if (rc == 0)
+		rc = vs_op_ids_check(c->ctx, all, &facts, err);
+	return rc == 0 ? vs_manifest_relative(c->ctx, m->dir, args->ids,
+					      &m->ids_path, err) :
+			 rc;
+}
+
+static int deal_rows(struct create *c, struct vs_err *err)
+{
+	struct vs_op_stream all = { 0 };
+	int rc = name_rows(c, &all, err);
+
+	if (rc == 0)
+		rc = vs_shard_plan_rows(c->ctx, c->m, &all, err);
+	vs_op_stream_clear(c->ctx, &all);
+	return rc;
+}
+
 /* Fills the manifest; the directory is there. */
 static int describe(struct create *c, struct vs_err *err)
 {
@@ -160,7 +200,7 @@ static int describe(struct create *c, struct vs_err *err)
 	if (rc == 0)
 		rc = vs_vecs_quick_digest(c->ctx, c->vecs, &m->input, err);
 	if (rc == 0)
-		rc = vs_shard_plan_rows(c->ctx, m, err);
+		rc = deal_rows(c, err);
 	return rc == 0 ? vs_manifest_seal(c->ctx, m, err) : rc;
 }
 
@@ -176,6 +216,9 @@ static const char *moved_input(const struct create *c,
 	for (i = 0; i < old->n_inputs; i++)
 		if (strcmp(old->inputs[i].path, c->m->inputs[i].path) != 0)
 			return old->inputs[i].path;
+	if (old->ids_path != NULL && c->m->ids_path != NULL &&
+	    strcmp(old->ids_path, c->m->ids_path) != 0)
+		return old->ids_path;
 	return NULL;
 }
 
@@ -202,7 +245,7 @@ static int compare(struct create *c, struct vs_err *err)
 			     dir, old->index, old->n_shards, old->n_rows);
 	else if (moved != NULL)
 		rc = vs_fail(err, VS_ECREATE,
-			     "%s: holds this collection, but reads its vectors "
+			     "%s: holds this collection, but reads its inputs "
 			     "from %s; put them there, or remove %s/000001"
 			     ".yaml and create it again: shards stay valid",
 			     dir, moved, dir);

@@ -55,31 +55,51 @@ int vs_shard_plan_rule(const struct vs_shard_create_args *args,
 	return args->weights == NULL ? 0 : parse_weights(args->weights, m, err);
 }
 
+struct tally {
+	const struct vs_ring *ring;
+	uint64_t *counts;
+};
+
+static void count_one(void *arg, uint64_t row, uint64_t id)
+{
+	const struct tally *t = arg;
+
+	(void)row;
+	t->counts[vs_ring_owner(t->ring, id)]++;
+}
+
 static int count_by_ring(struct vs_ctx *ctx, struct vs_manifest *m,
-			 struct vs_err *err)
+			 struct vs_op_stream *all, struct vs_err *err)
 {
 	struct vs_ring *ring;
-	uint64_t *counts;
+	struct tally t;
 	uint32_t i;
 	int rc = vs_manifest_ring(ctx, m, &ring, err);
 
 	if (rc != 0)
 		return rc;
-	counts = vs_alloc(ctx, m->n_shards, sizeof(*counts), "row counts", err);
-	rc = counts == NULL ? VS_ENOMEM :
-			      vs_ring_count(ctx, ring, m->n_rows, counts, err);
+	t.ring = ring;
+	t.counts = vs_zalloc(ctx, m->n_shards, sizeof(*t.counts), "row counts",
+			     err);
+	if (t.counts == NULL)
+		rc = VS_ENOMEM;
+	else if (all->ids != NULL)
+		rc = vs_op_stream_walk(ctx, all, count_one, &t, err);
+	else
+		rc = vs_ring_count(ctx, ring, m->id_base, m->n_rows, t.counts,
+				   err);
 	for (i = 0; rc == 0 && i < m->n_shards; i++)
-		m->shards[i].n_rows = counts[i];
-	vs_free(ctx, counts);
+		m->shards[i].n_rows = t.counts[i];
+	vs_free(ctx, t.counts);
 	vs_ring_destroy(ctx, ring);
 	return rc;
 }
 
 int vs_shard_plan_rows(struct vs_ctx *ctx, struct vs_manifest *m,
-		       struct vs_err *err)
+		       struct vs_op_stream *all, struct vs_err *err)
 {
 	if (m->sharding == VS_SHARDING_HASH)
-		return count_by_ring(ctx, m, err);
+		return count_by_ring(ctx, m, all, err);
 	vs_manifest_cut(m);
 	return 0;
 }

@@ -23,6 +23,12 @@ setup_file() {
 	$VECS convert "$DATA/query.bvecs" query.bvecs 0 40
 	$VECS shift base.fvecs base.bvecs
 	$VECS shift query.fvecs query.bvecs
+	python3 - <<-'PY'
+	import random
+	ids = random.Random(7).sample(range(2 ** 40), 1500)
+	ids[17] = 2 ** 64 - 2
+	open("ids.txt", "w").write("".join("%d\n" % i for i in ids))
+	PY
 }
 
 setup() {
@@ -92,6 +98,146 @@ one_kind() {
 
 @test "merged shards equal one shard: all metrics, types, indexes and rules" {
 	matrix -q
+}
+
+@test "merged shards equal one shard with given ids, too" {
+	matrix --ids ../ids.txt
+}
+
+@test "merged shards equal one shard with ids that do not begin at 0" {
+	INDEXES=Flat
+	DTYPES=u8
+	matrix --id-base 5000000000
+	awk '$3 < 5000000000 || $3 >= 5000001500' one.tsv | wc -l | grep -qx 0
+}
+
+@test "given ids: the same rows are found, ties in the order of ids" {
+	for s in bvecs fvecs; do
+		vs-build -q --replace -i Flat -o rows.vss "../base.$s"
+		vs-build -q --replace -i Flat --ids ../ids.txt -o ids.vss \
+			"../base.$s"
+		vs-query -q --replace -k 20 -o rows.tsv rows.vss "../query.$s"
+		vs-query -q --replace -k 20 -o ids.tsv ids.vss "../query.$s"
+		python3 - <<-'PY'
+		ids = [int(l) for l in open("../ids.txt")]
+		def read(name):
+		    out = {}
+		    for l in open(name):
+		        q, rank, i, d = l.split("\t")
+		        out.setdefault(int(q), []).append((float(d), int(i)))
+		    return out
+		rows, got = read("rows.tsv"), read("ids.tsv")
+		assert len(rows) == len(got) == 40
+		for q in rows:
+		    want = sorted((d, ids[i]) for d, i in rows[q])
+		    assert got[q] == sorted(got[q])
+		    assert [d for d, i in want] == [d for d, i in got[q]]
+		    last = want[-1][0]
+		    assert [w for w in want if w[0] != last] == \
+		           [g for g in got[q] if g[0] != last], q
+		PY
+	done
+	vs-query -q -k 3 -o x.ivecs ids.vss ../query.fvecs && return 1
+	[ ! -e x.ivecs ]
+}
+
+@test "ties are broken by the given ids, whatever the shard" {
+	python3 - <<-'PY'
+	import struct
+	row = struct.pack("<i4B", 4, 1, 2, 3, 4)
+	open("same.bvecs", "wb").write(row * 50)
+	open("down.txt", "w").write("".join("%d\n" % (999 - i) for i in range(50)))
+	PY
+	$VECS convert same.bvecs q.bvecs 0 1
+	vs-build -q -i Flat --ids down.txt -o one.vss same.bvecs
+	vs-query -q -k 3 -o one.tsv one.vss q.bvecs
+	[ "$(cut -f 3 one.tsv | xargs)" = "950 951 952" ]
+	for by in $SHARDINGS; do
+		vs-shard create -q -c "t-$by" --shards 4 --by "$by" -i Flat \
+			--ids down.txt same.bvecs
+		build_all "t-$by" 4
+		query_all "t-$by" 4 "" q.bvecs many.tsv
+		vs-query -q --replace -k 3 -o c.tsv "t-$by" q.bvecs
+		cmp c.tsv one.tsv
+	done
+}
+
+@test "formats of ids: npy, ivecs, ibin and text give the same shard" {
+	python3 - <<-'PY'
+	import random, struct
+	def npy(name, descr, fmt, ids, shape):
+	    head = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (
+	        descr, shape)
+	    head = head.ljust(117) + "\n"
+	    open(name, "wb").write(
+	        b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) +
+	        head.encode() + struct.pack("<%d%s" % (len(ids), fmt), *ids))
+	ids = random.Random(1).sample(range(2 ** 31), 1500)
+	npy("u8.npy", "<u8", "Q", ids, "(1500,)")
+	npy("i8.npy", "<i8", "q", ids, "(1500, 1)")
+	npy("u4.npy", "<u4", "I", ids, "(1500,)")
+	npy("i4.npy", "<i4", "i", ids, "(1500,)")
+	npy("neg.npy", "<i8", "q", ids[:-1] + [-1], "(1500,)")
+	npy("none.npy", "<u8", "Q", ids[:-1] + [2 ** 64 - 1], "(1500,)")
+	npy("f4.npy", "<f4", "f", ids, "(1500,)")
+	npy("two.npy", "<u4", "I", ids + ids, "(1500, 2)")
+	npy("short.npy", "<u4", "I", ids[:-1], "(1499,)")
+	with open("a.ivecs", "wb") as f:
+	    for i in ids:
+	        f.write(struct.pack("<ii", 1, i))
+	open("a.ibin", "wb").write(struct.pack("<II1500i", 1500, 1, *ids))
+	open("crlf.txt", "w").write("".join("%d\r\n" % i for i in ids))
+	open("open.ids", "w").write("\n".join("%d" % i for i in ids))
+	open("word.txt", "w").write("".join("%d\n" % i for i in ids[:-1]) + "x\n")
+	ids[1234] = ids[77]
+	npy("twice.npy", "<u8", "Q", ids, "(1500,)")
+	PY
+	vs-build -q -i Flat --ids u8.npy -o one.vss ../base.bvecs
+	for f in i8.npy u4.npy i4.npy a.ivecs a.ibin crlf.txt open.ids; do
+		echo $f
+		vs-build -q -i Flat --ids $f -o one.vss ../base.bvecs
+		vs-build -q -i Flat --ids $f -o $f.vss ../base.bvecs
+		cmp one.vss $f.vss
+	done
+	for f in neg none f4 two short twice; do
+		run vs-build -i Flat --ids $f.npy -o x.vss ../base.bvecs
+		echo "$output"
+		[ "$status" -eq 65 ]
+		[[ $output == *$f.npy:* ]]
+	done
+	[[ $output == *"rows 77 and 1234"* ]]
+	run vs-shard create -c x --shards 2 -i Flat --ids twice.npy ../base.bvecs
+	[ "$status" -eq 65 ]
+	[[ $output == *"rows 77 and 1234"* ]]
+	run vs-build -i Flat --ids word.txt -o x.vss ../base.bvecs
+	[ "$status" -eq 65 ]
+	[[ $output == *"line 1500"* ]]
+	[ ! -e x.vss ]
+}
+
+@test "other ids are another shard, and another collection" {
+	sed 5d ../ids.txt | cat - <(echo 5) >other.txt
+	vs-build -q -i Flat --ids ../ids.txt -o a.vss ../base.bvecs
+	for with in "--ids other.txt" "--id-base 1" ""; do
+		# shellcheck disable=SC2086
+		run vs-build -i Flat $with -o a.vss ../base.bvecs
+		[ "$status" -eq 73 ]
+	done
+	cp ../ids.txt ids.txt
+	vs-shard create -q -c c --shards 2 -i Flat --ids ids.txt ../base.bvecs
+	run vs-shard create -c c --shards 2 -i Flat --ids other.txt ../base.bvecs
+	[ "$status" -eq 73 ]
+	cp other.txt ids.txt
+	run vs-build -c c --part 0/2
+	[ "$status" -eq 65 ]
+	[[ $output == *"holds other ids than the collection"* ]]
+	rm ids.txt
+	run vs-build -c c --part 0/2
+	[ "$status" -eq 66 ]
+	run vs-build -c c --part 0/2 --ids ../ids.txt
+	[ "$status" -eq 2 ]
+	run vs-build -i Flat --ids ../ids.txt --id-base 4 -o b.vss ../base.bvecs
+	[ "$status" -eq 2 ]
 }
 
 @test "by range: balanced runs of rows, the manifest tiles the input" {

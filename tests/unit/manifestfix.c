@@ -99,6 +99,11 @@ void fix_assert_same(const struct vs_manifest *a, const struct vs_manifest *b)
 		assert_string_equal(a->inputs[i].path, b->inputs[i].path);
 		assert_true(a->inputs[i].n_rows == b->inputs[i].n_rows);
 	}
+	assert_true((a->ids_path == NULL) == (b->ids_path == NULL));
+	if (a->ids_path != NULL)
+		assert_string_equal(a->ids_path, b->ids_path);
+	assert_true(vs_digest_equal(&a->ids, &b->ids));
+	assert_true(a->id_base == b->id_base);
 	assert_int_equal(a->n_shards, b->n_shards);
 	for (i = 0; i < a->n_shards; i++) {
 		assert_string_equal(a->shards[i].file, b->shards[i].file);

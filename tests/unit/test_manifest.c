@@ -120,7 +120,7 @@ static void test_what_is_written_is_read(void **state)
 	(void)state;
 	vs_ctx_init(&ctx);
 	m = fix_sample(&ctx);
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 7; i++) {
 		if (i == 1) { /* Flat */
 			vs_free(&ctx, m->model_file);
 			m->model_file = NULL;
@@ -137,9 +137,15 @@ static void test_what_is_written_is_read(void **state)
 			m->vnodes = 0;
 			vs_manifest_cut(m);
 		} else if (i == 4) {
+			m->id_base = UINT64_MAX - 100;
+		} else if (i == 5) {
+			m->id_base = 0;
+			m->ids = (struct vs_digest){ { 7 } };
+			m->ids_path = vs_strdup(&ctx, "/data/ids: 1", &err);
+		} else if (i == 6) {
 			m->generation = 1234567;
 		}
-		if (i < 4)
+		if (i < 6)
 			CHECK(vs_manifest_seal(&ctx, m, &err));
 		vs_buf_clear(&a);
 		vs_buf_clear(&b);
@@ -184,7 +190,7 @@ static void test_fingerprints_follow_the_contents(void **state)
 	assert_true(vs_digest_equal(&id, &m->collection));
 	assert_true(vs_digest_equal(&shard, &m->shards[1].fingerprint));
 
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < 9; i++) {
 		switch (i) {
 		case 0:
 			m->input.b[15] ^= 1;
@@ -200,6 +206,16 @@ static void test_fingerprints_follow_the_contents(void **state)
 			break;
 		case 4:
 			m->metric = VS_L2;
+			break;
+		case 5:
+			m->id_base = 1;
+			break;
+		case 6:
+			m->id_base = 0;
+			m->ids_path = vs_strdup(&ctx, "ids", &err);
+			break;
+		case 7:
+			m->ids.b[3]++;
 			break;
 		default:
 			m->model.b[0] ^= 1;
@@ -263,6 +279,29 @@ static const struct contradiction of_ranges[] = {
 	{ "  first: 25\n", "", VS_EDATA, "first" },
 	{ "rows: 50", "rows: 51", VS_EDATA, "rows up to here" },
 	{ "rows: 50", "rows: 49", VS_EDATA, "rows in shards add up to 99" },
+};
+
+/* Of the sample with ids. */
+static const struct contradiction of_ids[] = {
+	{ "ids:", "id-base: 5\nids:", VS_EDATA, "x:21: id-base beside ids" },
+	{ "path: ids.npy", "path: ../ids.npy", VS_EDATA, "x:23: path" },
+	{ "\"07", "\"08", VS_EDATA, "x:3: id is not" },
+	{ "\"07", "\"7", VS_EDATA, "x:22: quick-digest" },
+	{ "  path: ids.npy\n", "", VS_EDATA, "path" },
+	{ "  path: ids.npy\n", "  path: ids.npy\n  base: 7\n", VS_EDATA,
+	  "x:24: key \"base\"" },
+	{ "sharding:", "id-base: 7\nsharding:", VS_EDATA,
+	  "id-base beside ids" },
+};
+
+/* Of the sample with an id-base of 7. */
+static const struct contradiction of_base[] = {
+	{ "id-base: 7", "id-base: 0", VS_EDATA, "x:21: id-base is 0" },
+	{ "id-base: 7", "id-base: 8", VS_EDATA, "x:3: id is not" },
+	{ "id-base: 7", "id-base: 18446744073709551516", VS_EDATA,
+	  "x:21: id-base" },
+	{ "id-base: 7", "id-base: 18446744073709551515", VS_EDATA,
+	  "x:3: id is not" },
 };
 
 static const struct contradiction contradictions[] = {
@@ -355,6 +394,8 @@ static void refuse_all(struct vs_ctx *ctx, struct vs_manifest *m,
 
 static void test_contradictions_are_refused(void **state)
 {
+	struct vs_err err = { 0 };
+	struct vs_manifest *m;
 	struct vs_ctx ctx;
 
 	(void)state;
@@ -362,6 +403,15 @@ static void test_contradictions_are_refused(void **state)
 	refuse_all(&ctx, fix_sample(&ctx), contradictions,
 		   N_OF(contradictions));
 	refuse_all(&ctx, fix_ranges(&ctx), of_ranges, N_OF(of_ranges));
+	m = fix_sample(&ctx);
+	m->ids = (struct vs_digest){ { 7 } };
+	m->ids_path = vs_strdup(&ctx, "ids.npy", &err);
+	CHECK(vs_manifest_seal(&ctx, m, &err));
+	refuse_all(&ctx, m, of_ids, N_OF(of_ids));
+	m = fix_sample(&ctx);
+	m->id_base = 7;
+	CHECK(vs_manifest_seal(&ctx, m, &err));
+	refuse_all(&ctx, m, of_base, N_OF(of_base));
 }
 
 /* Every row has one shard, and no share is off by a whole row. */

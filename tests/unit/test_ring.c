@@ -218,7 +218,7 @@ static double spread(struct vs_ctx *ctx, const uint32_t *weights, uint32_t n,
 	uint32_t s;
 
 	assert_non_null(counts);
-	assert_int_equal(vs_ring_count(ctx, r, ids, counts, &err), 0);
+	assert_int_equal(vs_ring_count(ctx, r, 0, ids, counts, &err), 0);
 	for (s = 0; s < n; s++)
 		total += weights == NULL ? 1 : weights[s];
 	for (s = 0; s < n; s++) {
@@ -358,9 +358,9 @@ static void test_count_is_the_same_with_any_threads(void **state)
 	(void)state;
 	vs_ctx_init(&ctx);
 	r = make(&ctx, NULL, 6, 32);
-	assert_int_equal(vs_ring_count(&ctx, r, ids, one, &err), 0);
+	assert_int_equal(vs_ring_count(&ctx, r, 0, ids, one, &err), 0);
 	ctx.n_threads = 3;
-	assert_int_equal(vs_ring_count(&ctx, r, ids, many, &err), 0);
+	assert_int_equal(vs_ring_count(&ctx, r, 0, ids, many, &err), 0);
 	for (i = 0; i < ids; i++)
 		by_hand[vs_ring_owner(r, i)]++;
 	for (s = 0; s < 6; s++) {
@@ -368,7 +368,7 @@ static void test_count_is_the_same_with_any_threads(void **state)
 		sum += one[s];
 	}
 	assert_true(sum == ids);
-	assert_int_equal(vs_ring_count(&ctx, r, 0, one, &err), 0);
+	assert_int_equal(vs_ring_count(&ctx, r, 0, 0, one, &err), 0);
 	assert_true(one[0] == 0 && one[5] == 0);
 	vs_ring_destroy(&ctx, r);
 }

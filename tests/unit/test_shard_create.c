@@ -197,7 +197,7 @@ static void test_a_new_collection(void **state)
 
 	/* The rows and fingerprints that a build will find. */
 	CHECK(vs_manifest_ring(&ctx, m, &ring, &err));
-	CHECK(vs_ring_count(&ctx, ring, 1000, counts, &err));
+	CHECK(vs_ring_count(&ctx, ring, 0, 1000, counts, &err));
 	vs_ring_destroy(&ctx, ring);
 	for (i = 0; i < 4; i++) {
 		assert_true(m->shards[i].n_rows == counts[i]);
@@ -301,7 +301,7 @@ static void test_where_the_vectors_are(void **state)
 	/* The same vectors at another place. */
 	put_base("moved.bvecs", 1000, 1);
 	inputs[1] = tmpdir_file(&dir, "moved.bvecs");
-	refused(&a, VS_ECREATE, "reads its vectors from");
+	refused(&a, VS_ECREATE, "reads its inputs from");
 	assert_int_equal(unlink(in_collection("000001.yaml")), 0);
 	CHECK(create(&a, &err));
 	m = open_manifest(&ctx);

@@ -1,0 +1,129 @@
+/* stream.c - rows with their ids, block by block: ids first, since they decide
+ * which rows are wanted.
+ */
+#include "stream.h"
+
+#include <string.h>
+
+#include "vs/mem.h"
+#include "vs/num.h"
+
+#define WALK_IDS 8192u /* ids at a time where no rows come with them */
+
+static int rewind_stream(void *arg, struct vs_ctx *ctx, struct vs_err *err)
+{
+	struct vs_op_stream *s = arg;
+
+	(void)ctx;
+	(void)err;
+	s->at = s->first;
+	return 0;
+}
+
+static int room_for_offsets(struct vs_ctx *ctx, struct vs_op_stream *s,
+			    size_t n, struct vs_err *err)
+{
+	int rc = 0;
+
+	if (n > s->offsets_max)
+		rc = vs_resize(ctx, (void **)&s->offsets, n, sizeof(uint32_t),
+			       "row offsets", err);
+	if (rc == 0 && n > s->offsets_max)
+		s->offsets_max = n;
+	return rc;
+}
+
+/* Of rows at..at+n-1 the ids of those that belong; without select all do, with
+ * it s->offsets says where they stand. */
+static int take_ids(struct vs_ctx *ctx, struct vs_op_stream *s, uint64_t at,
+		    size_t n, uint64_t *ids, size_t *got, struct vs_err *err)
+{
+	size_t i;
+	int rc = 0;
+
+	*got = n;
+	if (s->ids != NULL)
+		rc = vs_ids_read(ctx, s->ids, at, n, ids, err);
+	for (i = 0; s->ids == NULL && i < n; i++)
+		ids[i] = s->id_base + at + i;
+	if (rc != 0 || s->select == NULL)
+		return rc;
+	rc = room_for_offsets(ctx, s, n, err);
+	if (rc != 0)
+		return rc;
+	*got = s->select(s->select_arg, ids, n, s->offsets);
+	for (i = 0; i < *got; i++)
+		ids[i] = ids[s->offsets[i]];
+	return 0;
+}
+
+static int next_rows(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
+		     size_t n, size_t *got, struct vs_err *err)
+{
+	struct vs_op_stream *s = arg;
+	size_t row_bytes = vs_vecs_row_bytes(s->vecs), i;
+	uint8_t *to = rows;
+	int rc = 0;
+
+	*got = 0;
+	while (rc == 0 && *got == 0) {
+		n = (size_t)vs_min_u64(n, s->end - s->at);
+		if (n == 0)
+			return 0;
+		rc = take_ids(ctx, s, s->at, n, ids, got, err);
+		if (rc == 0 && *got > 0)
+			rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
+		s->at += n;
+	}
+	for (i = 0; rc == 0 && s->select != NULL && i < *got; i++)
+		if (s->offsets[i] != i)
+			memcpy(to + i * row_bytes,
+			       to + s->offsets[i] * row_bytes, row_bytes);
+	return rc;
+}
+
+void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
+			 uint64_t id_max, struct vs_source *out)
+{
+	out->dim = vs_vecs_dim(s->vecs);
+	out->dtype = vs_vecs_dtype(s->vecs);
+	out->n_rows = n_rows;
+	out->id_max = id_max;
+	out->name = vs_vecs_name(s->vecs);
+	out->rewind = rewind_stream;
+	out->next = next_rows;
+	out->arg = s;
+}
+
+void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s)
+{
+	vs_free(ctx, s->offsets);
+	vs_ids_close(ctx, s->ids);
+	vs_vecs_close(ctx, s->vecs);
+}
+
+int vs_op_stream_walk(struct vs_ctx *ctx, struct vs_op_stream *s,
+		      void (*each)(void *arg, uint64_t row, uint64_t id),
+		      void *arg, struct vs_err *err)
+{
+	uint64_t *ids = vs_alloc(ctx, WALK_IDS, sizeof(*ids), "ids", err);
+	uint64_t at;
+	size_t n, got, i;
+	int rc = ids == NULL ? VS_ENOMEM : 0;
+
+	for (at = s->first; rc == 0 && at < s->end; at += n) {
+		if (vs_ctx_stopping(ctx)) {
+			rc = vs_fail(err, VS_EAGAIN,
+				     "stopped while reading ids; run again");
+			break;
+		}
+		n = (size_t)vs_min_u64(WALK_IDS, s->end - at);
+		rc = take_ids(ctx, s, at, n, ids, &got, err);
+		for (i = 0; rc == 0 && i < got; i++)
+			each(arg,
+			     at + (s->select != NULL ? s->offsets[i] : i),
+			     ids[i]);
+	}
+	vs_free(ctx, ids);
+	return rc;
+}

@@ -1,0 +1,34 @@
+/* stream.h - rows of an opened set with their ids, as a vs_source. */
+#ifndef VS_OP_STREAM_H
+#define VS_OP_STREAM_H
+
+#include "vs/ids.h"
+#include "vs/shard.h"
+
+/* Rows first..end-1 of the set, or those of them that select picks. */
+struct vs_op_stream {
+	struct vs_vecs *vecs; /* owned; NULL where only ids are walked */
+	struct vs_ids *ids;   /* owned; NULL: an id is id_base + row number */
+	uint64_t id_base;
+	uint64_t first, end;
+	uint64_t at; /* next row of the set */
+	/* Offsets, ascending, of the n ids that belong; NULL: all do. */
+	size_t (*select)(const void *arg, const uint64_t *ids, size_t n,
+			 uint32_t *offsets);
+	const void *select_arg;
+	uint32_t *offsets; /* scratch [offsets_max] */
+	size_t offsets_max;
+};
+
+/* n_rows: how many rows the stream will give; id_max: no id is larger. */
+void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
+			 uint64_t id_max, struct vs_source *out);
+void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s);
+
+/* Calls each for the id of every row of the stream, in order, without reading
+ * vectors; row is its number in the set. */
+int vs_op_stream_walk(struct vs_ctx *ctx, struct vs_op_stream *s,
+		      void (*each)(void *arg, uint64_t row, uint64_t id),
+		      void *arg, struct vs_err *err) VS_MUST_CHECK;
+
+#endif
