@@ -349,6 +349,26 @@ is_empty() {
 	END
 }
 
+@test "what cannot be unpacked for want of room stays for the next run" {
+	head -c 5000 /dev/zero >served/sift/base.fvecs
+	tar -C served -czf served/small.tar.gz sift
+	recipe ok "$(wc -c <served/small.tar.gz)"
+	# No file over 3 KiB: more than the archive, less than what is in it.
+	cramped() (
+		trap '' XFSZ
+		ulimit -f 3
+		fetch
+	)
+	run cramped
+	echo "$output"
+	[ "$status" -eq 74 ]
+	[[ $output == *'is the disk full? What was downloaded is kept'* ]]
+	: >log
+	fetch
+	is_done
+	[ ! -s log ]
+}
+
 @test "two runs do not work in one directory" {
 	mkdir 'out dir'
 	exec 8<'out dir'
