@@ -49,8 +49,19 @@ holds() {
 	bench --data "$data" --index Flat
 	for key in tools revision 'instruction set' cpu cores memory kernel \
 		compiler date; do
-		holds "out['machine']['$key']"
+		holds "out['machines'][0]['$key']"
 	done
+}
+
+@test "two builds are compared side by side" {
+	mkdir other
+	ln -s "$VS_BUILD"/vs-* other
+	run bench --data "$data" --index Flat --tools "$VS_BUILD" other
+	[ "$status" -eq 0 ]
+	[[ $output == *"$VS_BUILD"*other* ]]
+	holds '[c["tools"] for c in s] == [b[0]["tools"], "other"]'
+	holds 's[1]["recall"] == 1 and s[0]["shard"] != s[1]["shard"]'
+	holds 'len(out["machines"]) == 2'
 }
 
 # Truth of the first rows is not the first rows' part of the truth.
