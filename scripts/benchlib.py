@@ -12,9 +12,8 @@ import sys
 import threading
 import time
 
-SUFFIXES = ("fvecs", "bvecs", "ivecs", "fbin", "u8bin", "i8bin", "ibin", "npy")
-WIDTH = {"fvecs": 4, "ivecs": 4, "bvecs": 1, "fbin": 4, "ibin": 4, "u8bin": 1,
-         "i8bin": 1}
+WIDTH = {"fvecs": 4, "ivecs": 4, "bvecs": 1, "fbin": 4, "ibin": 4, "f16bin": 2,
+         "u8bin": 1, "i8bin": 1}
 NPY_WIDTH = {"<f4": 4, "<f2": 2, "|u1": 1, "|i1": 1, "<f8": 8, "<i4": 4}
 
 
@@ -171,14 +170,13 @@ def spread(values):
 # ---- vector files --------------------------------------------------------
 
 class Vectors:
-    """Where the rows of a vector file are."""
+    """Where the rows of a vector file are.  Of a format that only the commands
+    know, rows is None, and it is used whole or not at all."""
 
     def __init__(self, path):
         self.path = path
         self.kind = path.rsplit(".", 1)[-1]
-        if self.kind not in SUFFIXES:
-            fail("%s: expected one of the suffixes .%s"
-                 % (path, " .".join(SUFFIXES)))
+        self.rows = self.dims = None
         try:
             size = os.path.getsize(path)
             with open(path, "rb") as f:
@@ -187,16 +185,22 @@ class Vectors:
             fail("%s: %s" % (path, e.strerror))
         if self.kind == "npy":
             self.read_npy(head)
-        elif self.kind.endswith("vecs"):
+        elif self.kind in WIDTH and len(head) >= 8:
+            self.read_head(head, size)
+        else:
+            return
+        if self.rows == 0 or size < self.start + self.rows * self.step:
+            fail("%s: %d bytes are no %d rows of %d dimensions"
+                 % (path, size, self.rows, self.dims))
+
+    def read_head(self, head, size):
+        if self.kind.endswith("vecs"):
             self.dims = struct.unpack_from("<I", head)[0]
             self.start, self.step = 0, 4 + self.dims * WIDTH[self.kind]
             self.rows = size // self.step
         else:
             self.rows, self.dims = struct.unpack_from("<II", head)
             self.start, self.step = 8, self.dims * WIDTH[self.kind]
-        if self.rows == 0 or size < self.start + self.rows * self.step:
-            fail("%s: %d bytes are no %d rows of %d dimensions"
-                 % (path, size, self.rows, self.dims))
 
     def read_npy(self, head):
         wide = head[6] > 1
@@ -225,6 +229,11 @@ class Vectors:
     def cut(self, rows, folder):
         """The first rows as a file of folder; the file itself if it has no
         more."""
+        if rows is None:
+            return self.path
+        if self.rows is None:
+            fail("%s: cannot be cut; expected one of the suffixes .%s"
+                 % (self.path, " .".join([*WIDTH, "npy"])))
         if rows > self.rows:
             fail("%s: %d rows; %d were asked for" % (self.path, self.rows,
                                                      rows))

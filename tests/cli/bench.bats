@@ -108,6 +108,17 @@ holds() {
 	holds 's[0]["recall"] == 1 and s[0]["queries"] == 9'
 }
 
+@test "files that only the commands can read go to them whole" {
+	cp "$data/base.bvecs" base.unknown
+	run bench --base base.unknown --query "$data/query.bvecs" --index Flat \
+		--rows 5k
+	[ "$status" -eq 1 ]
+	[[ $output == *'base.unknown: cannot be cut; expected one of the'* ]]
+	run bench --base base.unknown --query "$data/query.bvecs" --index Flat
+	[ "$status" -eq 1 ]
+	[[ $output == *'vs-build'*'base.unknown'*'looks like bvecs'* ]]
+}
+
 @test "bench-scale: rows by queries by threads, beside reading" {
 	run "$VS_TOP/scripts/bench-scale" --tools "$VS_BUILD" --cache cache \
 		--base "$data/base.bvecs" --query "$data/query.bvecs" \
