@@ -70,7 +70,8 @@ holds() {
 	holds '[c["rows"] for c in s] == [5000, 5000, 20000, 20000]'
 	holds '[c["queries"] for c in s] == [1, 150, 1, 150]'
 	holds 'all(c["recall"] == 1 for c in s)'
-	[ "$(find cache -name 'truth-*' | wc -l)" -eq 1 ]
+	holds '[c["recall_with_ties"] for c in s] == [1, 1, None, None]'
+	[ "$(find cache -name 'truth-*.ivecs' | wc -l)" -eq 1 ]
 	run bench --data "$data" --index Flat --rows 30k
 	[ "$status" -eq 1 ]
 	[[ $output == *'20000 rows; 30000 were asked for' ]]
@@ -80,6 +81,29 @@ holds() {
 	bench --base "$data/base.bvecs" --query "$data/query.bvecs" \
 		--index Flat --metric ip --rows 2k
 	holds 's[0]["recall"] == 1 and out["metric"] == "ip"'
+}
+
+# Ten times the same twenty rows: which of equals is found is no merit.
+@test "ties count where distances of the truth are known" {
+	for _ in $(seq 10); do
+		head -c $((20 * 132)) "$data/base.bvecs"
+	done >base.bvecs
+	cp "$data/query.bvecs" .
+	vs-eval truth -k 50 -q --distances groundtruth_distances.fvecs \
+		-o all.ivecs base.bvecs query.bvecs
+	# The same neighbours, the last of equals first.
+	python3 - <<-'END'
+		import struct
+		ids = open("all.ivecs", "rb").read()
+		with open("groundtruth.ivecs", "wb") as out:
+		    for at in range(0, len(ids), 204):
+		        row = struct.unpack_from("<50i", ids, at + 4)
+		        row = [i for n in range(0, 50, 10)
+		               for i in reversed(row[n:n + 10])]
+		        out.write(struct.pack("<51i", 50, *row))
+	END
+	bench --data "$PWD" --index Flat --k 5
+	holds 's[0]["recall"] < 0.1 and s[0]["recall_with_ties"] == 1'
 }
 
 @test "files of every format can be cut" {
