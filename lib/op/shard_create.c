@@ -349,8 +349,8 @@ static void report(const struct create *c, bool already)
 		n = m->shards[i].n_rows;
 		share = 100 * (double)n * sum /
 			((double)m->n_rows * m->shards[i].weight);
-		low = fmin(low, share);
-		high = fmax(high, share);
+		low = share < low ? share : low;
+		high = share > high ? share : high;
 		least = vs_min_u64(least, n);
 		most = n > most ? n : most;
 		n_empty += n == 0;
