@@ -133,7 +133,7 @@ struct vs_tile_f32 {
 };
 
 struct vs_kern {
-	const char *name; /* "generic", "avx2", "avx512", "vnni" */
+	const char *name; /* the word of its level, see vs_cpu_parse */
 
 	/* Canonical, one query x n rows of d elements, stride elements apart;
 	 * d is 0..VS_DIM_MAX. */
@@ -206,21 +206,24 @@ struct vs_kern {
 				uint32_t *out);
 };
 
-/* Levels in ascending order; VS_CPU_BEST asks for the best this CPU has. */
+/* Levels; VS_CPU_BEST asks for the best this CPU has.  Those of x86-64 are in
+ * ascending order; above VS_CPU_GENERIC, ARM has its own. */
 enum vs_cpu {
 	VS_CPU_GENERIC = 0,
 	VS_CPU_AVX2 = 1,
 	VS_CPU_AVX512 = 2, /* F, BW, DQ, VL */
 	VS_CPU_VNNI = 3,   /* AVX512 and AVX512_VNNI */
-	VS_CPU_BEST = 4
+	VS_CPU_NEON = 4,   /* ARMv8 with dot products of bytes */
+	VS_CPU_BEST = 5
 };
 
-/* The table of the highest level that is at most cap and that this CPU and
- * its operating system support.  Never NULL. */
+/* The table of the highest level that is at most cap, of the same kind of
+ * processor, and that this CPU and its operating system support.  Never NULL.
+ */
 const struct vs_kern *vs_kern_select(enum vs_cpu cap);
 /* The table of exactly this level, or NULL when this machine cannot run it. */
 const struct vs_kern *vs_kern_exact(enum vs_cpu level);
-/* "generic", "avx2", "avx512", "vnni"; false for another word. */
+/* "generic", "avx2", "avx512", "vnni", "neon"; false for another word. */
 bool vs_cpu_parse(const char *word, enum vs_cpu *level);
 
 /* The relative error factor G(d) = (d + 8) * 2^-23 of f32 tiles.

@@ -1,18 +1,24 @@
 /* cpu.c - which table this machine can run.
  *
  * The compiler's __builtin_cpu_supports reads CPUID and, for AVX and AVX-512,
- * XCR0 too: a level counts only when the operating system saves its registers.
+ * XCR0 too: a level counts only when the operating system saves its
+ * registers.  On ARM, Linux says in the auxiliary vector what there is.
  * Nothing is cached here: callers choose once per operation.
  */
 #include "kern_int.h"
 
 #include <string.h>
 
+#if VS_KERN_NEON
+#include <sys/auxv.h>
+#endif
+
 static const char *const words[] = {
 	[VS_CPU_GENERIC] = "generic",
 	[VS_CPU_AVX2] = "avx2",
 	[VS_CPU_AVX512] = "avx512",
 	[VS_CPU_VNNI] = "vnni",
+	[VS_CPU_NEON] = "neon",
 };
 
 #define N_LEVELS (sizeof(words) / sizeof(words[0]))
@@ -38,6 +44,13 @@ static bool has_vnni(void)
 }
 #endif
 
+#if VS_KERN_NEON
+static bool has_neon(void)
+{
+	return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
+#endif
+
 const struct vs_kern *vs_kern_exact(enum vs_cpu level)
 {
 	switch (level) {
@@ -51,6 +64,10 @@ const struct vs_kern *vs_kern_exact(enum vs_cpu level)
 	case VS_CPU_VNNI:
 		return has_vnni() ? &vs_kern_vnni : NULL;
 #endif
+#if VS_KERN_NEON
+	case VS_CPU_NEON:
+		return has_neon() ? &vs_kern_neon : NULL;
+#endif
 	default:
 		return NULL;
 	}
@@ -61,6 +78,8 @@ const struct vs_kern *vs_kern_select(enum vs_cpu cap)
 	size_t level = (size_t)cap < N_LEVELS ? (size_t)cap : N_LEVELS - 1;
 	const struct vs_kern *k;
 
+	if (cap == VS_CPU_NEON && vs_kern_exact(cap) == NULL)
+		return &vs_kern_generic;
 	for (; level > 0; level--) {
 		k = vs_kern_exact((enum vs_cpu)level);
 		if (k != NULL)

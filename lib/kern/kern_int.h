@@ -15,6 +15,12 @@
 #else
 #define VS_KERN_X86 0
 #endif
+#if defined(__aarch64__) && defined(__linux__) && !defined(__AARCH64EB__) &&  \
+	!defined(VS_KERN_GENERIC_ONLY)
+#define VS_KERN_NEON 1
+#else
+#define VS_KERN_NEON 0
+#endif
 
 #define VS_INLINE static inline __attribute__((always_inline))
 #define VS_NOINLINE __attribute__((noinline))
@@ -28,6 +34,15 @@
 #define VS_VNNI                                                                \
 	__attribute__((                                                        \
 		target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vnni")))
+#endif
+
+#if VS_KERN_NEON
+/* Dot products of bytes; everything else is in every 64-bit ARM. */
+#if defined(__clang__)
+#define VS_NEON __attribute__((target("dotprod")))
+#else
+#define VS_NEON __attribute__((target("arch=armv8.2-a+dotprod")))
+#endif
 #endif
 
 /* Asks for the cache line `ahead` bytes after p; there need not be one. */
@@ -105,6 +120,12 @@ size_t vs_filter_l1_u8_vnni(const struct vs_tile_u8 *t, struct vs_pass *pass);
 size_t vs_filter_u8_vnni_intrin(const struct vs_tile_u8 *t,
 				struct vs_pass *pass);
 extern const struct vs_kern vs_kern_vnni;
+#endif
+
+#if VS_KERN_NEON
+VS_DECLARE_CANON(neon);
+VS_DECLARE_TILES(neon);
+extern const struct vs_kern vs_kern_neon;
 #endif
 
 #endif

@@ -31,25 +31,21 @@ static struct table tables[] = {
 	{ "avx2", VS_CPU_AVX2, false },
 	{ "avx512", VS_CPU_AVX512, false },
 	{ "vnni", VS_CPU_VNNI, false },
+	{ "neon", VS_CPU_NEON, false },
 	{ "vnni-intrinsics", VS_CPU_VNNI, true },
 };
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 /* One test per table, named after it; a level that cannot run is skipped. */
+#define ON_TABLE(fn, name, i) { #fn " " name, fn, NULL, NULL, &tables[i] }
 #define EACH_TABLE(fn)                                                         \
-	{ #fn " generic", fn, NULL, NULL, &tables[0] },                        \
-		{ #fn " avx2", fn, NULL, NULL, &tables[1] },                   \
-		{ #fn " avx512", fn, NULL, NULL, &tables[2] },                 \
-	{                                                                      \
-#fn " vnni", fn, NULL, NULL, &tables[3]                        \
-	}
+	ON_TABLE(fn, "generic", 0), ON_TABLE(fn, "avx2", 1),                   \
+		ON_TABLE(fn, "avx512", 2), ON_TABLE(fn, "vnni", 3),            \
+		ON_TABLE(fn, "neon", 4)
 
 #define EACH_TABLE_AND_TWIN(fn)                                                \
-	EACH_TABLE(fn),                                                        \
-	{                                                                      \
-#fn " vnni-intrinsics", fn, NULL, NULL, &tables[4]             \
-	}
+	EACH_TABLE(fn), ON_TABLE(fn, "vnni-intrinsics", 5)
 
 static inline struct vs_kern table_get(void **state)
 {
