@@ -5,6 +5,7 @@
 #include "rows.h"
 
 extern const struct vs_command vs_shard_create;
+extern const struct vs_command vs_shard_split;
 extern const struct vs_command vs_shard_status;
 extern const struct vs_command vs_shard_verify;
 

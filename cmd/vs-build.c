@@ -21,6 +21,10 @@ static const struct vs_opt rows[] = {
 	  .at = offsetof(struct args, op.part),
 	  .help = "with -c: shard I of N, counted from 0",
 	  .def_text = "the task id in a Slurm array job" },
+	{ .name = "split", .kind = VS_OPT_TEXT, .metavar = "DIR",
+	  .at = offsetof(struct args, op.split),
+	  .help = "with -c: where vs-shard split put the rows",
+	  .def_text = "split in the collection, if they are there" },
 	{ .name = "ids", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = offsetof(struct args, op.ids),
 	  .help = "ids of the rows: npy, ivecs or ibin of one column, or text "

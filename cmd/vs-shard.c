@@ -3,7 +3,8 @@
 
 int main(int argc, char **argv)
 {
-	const struct vs_command commands[] = { vs_shard_create, vs_shard_status,
+	const struct vs_command commands[] = { vs_shard_create, vs_shard_split,
+					       vs_shard_status,
 					       vs_shard_verify };
 	const struct vs_tool tool = {
 		.name = "vs-shard",

@@ -48,7 +48,8 @@ struct vs_build_args {
 	const char *model; /* -M */
 	const char *collection; /* -c DIR[@GENERATION]: no inputs, no -o */
 	struct vs_part part;    /* with collection */
-	const char *ids;  /* --ids FILE, see vs/ids.h; not with collection */
+	const char *split; /* where vs-shard split put rows; NULL: the usual */
+	const char *ids;   /* --ids FILE, see vs/ids.h; not with collection */
 	uint64_t id_base; /* of the first row, instead of ids */
 	enum vs_metric metric;
 	bool metric_given; /* -m beside -M must agree with the model */
@@ -98,6 +99,17 @@ struct vs_shard_create_args {
 int vs_op_shard_create(struct vs_ctx *ctx,
 		       const struct vs_shard_create_args *args,
 		       struct vs_err *err) VS_MUST_CHECK;
+
+/* vs-shard split */
+struct vs_shard_split_args {
+	const char *collection; /* DIR[@GENERATION] */
+	struct vs_part part;
+	const char *out; /* directory, created; NULL: split/ in collection */
+	bool replace;
+};
+int vs_op_shard_split(struct vs_ctx *ctx,
+		      const struct vs_shard_split_args *args,
+		      struct vs_err *err) VS_MUST_CHECK;
 
 /* vs-shard status, verify */
 enum vs_shard_condition {

@@ -13,6 +13,10 @@
 /* The hash of the text before the last line. */
 int vs_manifest_hash(struct vs_ctx *ctx, const char *text, size_t n,
 		     struct vs_digest *out, struct vs_err *err) VS_MUST_CHECK;
+/* Its last line against all the text before it; name stands in messages. */
+int vs_manifest_check_hash(struct vs_ctx *ctx, const char *name,
+			   const char *text, size_t n,
+			   struct vs_err *err) VS_MUST_CHECK;
 /* The id of a collection that has m as its first generation. */
 int vs_manifest_id(struct vs_ctx *ctx, const struct vs_manifest *m,
 		   struct vs_digest *out, struct vs_err *err) VS_MUST_CHECK;

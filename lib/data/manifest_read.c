@@ -17,9 +17,8 @@ struct reader {
 	struct vs_err *err;
 };
 
-/* The last line against all the text before it. */
-static int check_hash(struct vs_ctx *ctx, const char *name, const char *text,
-		      size_t n, struct vs_err *err)
+int vs_manifest_check_hash(struct vs_ctx *ctx, const char *name,
+			   const char *text, size_t n, struct vs_err *err)
 {
 	const size_t key = sizeof(VS_MANIFEST_HASH_KEY) - 1;
 	const size_t line = key + VS_DIGEST_TEXT_MAX; /* newline for NUL */
@@ -511,7 +510,7 @@ int vs_manifest_parse(struct vs_ctx *ctx, const char *name, const char *text,
 	int rc;
 
 	*out = NULL;
-	rc = check_hash(ctx, name, text, n, err);
+	rc = vs_manifest_check_hash(ctx, name, text, n, err);
 	if (rc == 0)
 		rc = vs_yaml_parse(ctx, name, text, n, &doc, err);
 	if (rc != 0)

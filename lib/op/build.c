@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "op_int.h"
+#include "part.h"
 #include "unique.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
@@ -10,34 +11,33 @@
 struct build {
 	struct vs_ctx *ctx;
 	const struct vs_build_args *args;
-	struct vs_op_stream stream;
+	struct vs_part_rows rows;
 	struct vs_model *model; /* NULL for Flat */
 	struct vs_shard_spec spec;
 	struct vs_op_id_facts facts; /* where ids are given */
-	uint64_t n_rows; /* that go into the shard */
 	char *out;
 	/* of a collection */
 	struct vs_manifest *manifest;
-	struct vs_ring *ring;
 	uint32_t shard;
 };
 
 static int check_model(struct build *b, struct vs_err *err)
 {
 	const struct vs_model *m = b->model;
-	const char *name = vs_vecs_name(b->stream.vecs);
+	const struct vs_vecs *vecs = b->rows.stream.vecs;
+	const char *name = vs_vecs_name(vecs);
 	const char *model = b->args->model != NULL ? b->args->model :
 						     "the model";
 
-	if (m->dim != vs_vecs_dim(b->stream.vecs))
+	if (m->dim != vs_vecs_dim(vecs))
 		return vs_fail(err, VS_EDATA,
 			       "%s: rows have %u dimensions; %s was trained on "
-			       "%u", name, vs_vecs_dim(b->stream.vecs), model,
+			       "%u", name, vs_vecs_dim(vecs), model,
 			       m->dim);
-	if (m->dtype != vs_vecs_dtype(b->stream.vecs))
+	if (m->dtype != vs_vecs_dtype(vecs))
 		return vs_fail(err, VS_EDATA,
 			       "%s: rows are %s; %s was trained on %s", name,
-			       vs_dtype_name(vs_vecs_dtype(b->stream.vecs)),
+			       vs_dtype_name(vs_vecs_dtype(vecs)),
 			       model, vs_dtype_name(m->dtype));
 	if (b->args->metric_given && b->args->metric != m->metric)
 		return vs_fail(err, VS_EUSAGE,
@@ -52,10 +52,10 @@ static int fingerprint(struct build *b, struct vs_err *err)
 {
 	struct vs_digest quick, ids;
 	struct vs_hasher *h;
-	int rc = vs_vecs_quick_digest(b->ctx, b->stream.vecs, &quick, err);
+	int rc = vs_vecs_quick_digest(b->ctx, b->rows.stream.vecs, &quick, err);
 
-	if (rc == 0 && b->stream.ids != NULL)
-		rc = vs_ids_quick_digest(b->ctx, b->stream.ids, &ids, err);
+	if (rc == 0 && b->rows.stream.ids != NULL)
+		rc = vs_ids_quick_digest(b->ctx, b->rows.stream.ids, &ids, err);
 	if (rc == 0)
 		rc = vs_op_fingerprint_start(b->ctx, "shard", &h, err);
 	if (rc != 0)
@@ -66,12 +66,12 @@ static int fingerprint(struct build *b, struct vs_err *err)
 	if (b->model != NULL)
 		vs_hasher_add(h, b->model->fingerprint.b,
 			      sizeof(b->model->fingerprint.b));
-	if (b->stream.ids != NULL) {
+	if (b->rows.stream.ids != NULL) {
 		vs_hasher_add_text(h, "ids");
 		vs_hasher_add(h, ids.b, sizeof(ids.b));
-	} else if (b->stream.id_base != 0) {
+	} else if (b->rows.stream.id_base != 0) {
 		vs_hasher_add_text(h, "id-base");
-		vs_hasher_add_u64(h, b->stream.id_base);
+		vs_hasher_add_u64(h, b->rows.stream.id_base);
 	}
 	vs_op_fingerprint_end(b->ctx, h, &b->spec.fingerprint);
 	return 0;
@@ -81,13 +81,13 @@ static int fingerprint(struct build *b, struct vs_err *err)
 static int name_rows(struct build *b, struct vs_err *err)
 {
 	const struct vs_build_args *args = b->args;
-	const char *name = vs_vecs_name(b->stream.vecs);
+	const char *name = vs_vecs_name(b->rows.stream.vecs);
 
-	b->stream.id_base = args->id_base;
+	b->rows.stream.id_base = args->id_base;
 	if (args->ids != NULL)
-		return vs_ids_open(b->ctx, args->ids, b->n_rows, name,
-				   &b->stream.ids, err);
-	return vs_op_check_id_base(name, args->id_base, b->n_rows, err);
+		return vs_ids_open(b->ctx, args->ids, b->rows.n_rows, name,
+				   &b->rows.stream.ids, err);
+	return vs_op_check_id_base(name, args->id_base, b->rows.n_rows, err);
 }
 
 static int prepare_lone(struct build *b, struct vs_err *err)
@@ -95,12 +95,14 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 	const struct vs_op_io *io = &b->args->io;
 	struct vs_vecs_options opt = { .format = io->input_format };
 	int rc = vs_vecs_open(b->ctx, io->inputs, io->n_inputs, &opt,
-			      &b->stream.vecs, err);
+			      &b->rows.stream.vecs, err);
 
 	if (rc != 0)
 		return rc;
-	b->n_rows = vs_vecs_rows(b->stream.vecs);
-	b->stream.end = b->n_rows;
+	b->rows.n_rows = vs_vecs_rows(b->rows.stream.vecs);
+	b->rows.stream.end = b->rows.n_rows;
+	b->rows.id_max = b->args->id_base + b->rows.n_rows - 1;
+	b->rows.ids_given = b->args->ids != NULL;
 	rc = name_rows(b, err);
 	if (rc != 0)
 		return rc;
@@ -128,57 +130,6 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 	return b->out == NULL ? VS_ENOMEM : 0;
 }
 
-static size_t pick(const void *arg, const uint64_t *ids, size_t n,
-		   uint32_t *offsets)
-{
-	const struct build *b = arg;
-
-	return vs_ring_pick(b->ring, b->shard, ids, n, offsets);
-}
-
-/* Which rows of the inputs are those of the shard. */
-static int choose_rows(struct build *b, struct vs_err *err)
-{
-	const struct vs_manifest *m = b->manifest;
-	const struct vs_manifest_shard *s = &m->shards[b->shard];
-
-	b->n_rows = s->n_rows;
-	b->stream.id_base = m->id_base;
-	if (m->sharding == VS_SHARDING_RANGE) {
-		b->stream.first = s->first;
-		b->stream.end = s->first + s->n_rows;
-		return 0;
-	}
-	b->stream.end = m->n_rows;
-	b->stream.select = pick;
-	b->stream.select_arg = b;
-	return vs_manifest_ring(b->ctx, m, &b->ring, err);
-}
-
-static int check_part(struct build *b, struct vs_err *err)
-{
-	const struct vs_part *p = &b->args->part;
-	const struct vs_manifest *m = b->manifest;
-
-	if (p->n == 0)
-		return vs_fail(err, VS_EUSAGE,
-			       "%s has %u shards: say which one to build with "
-			       "--part i/%u", b->args->collection, m->n_shards,
-			       m->n_shards);
-	if (p->n != VS_PART_OF_MANIFEST && p->n != m->n_shards)
-		return vs_fail(err, VS_EUSAGE,
-			       "--part %u/%u does not fit %s, which has %u "
-			       "shards", p->i, p->n, b->args->collection,
-			       m->n_shards);
-	if (p->i >= m->n_shards)
-		return vs_fail(err, VS_EUSAGE,
-			       "part %u does not fit %s, whose shards are 0 to "
-			       "%u", p->i, b->args->collection,
-			       m->n_shards - 1);
-	b->shard = p->i;
-	return 0;
-}
-
 static int open_model(struct build *b, struct vs_err *err)
 {
 	const struct vs_manifest *m = b->manifest;
@@ -203,6 +154,19 @@ static int open_model(struct build *b, struct vs_err *err)
 	return rc == 0 ? check_model(b, err) : rc;
 }
 
+/* From the split, where there is one, else from the inputs. */
+static int open_rows(struct build *b, struct vs_err *err)
+{
+	bool found;
+	int rc = vs_part_split_open(b->ctx, b->manifest, b->shard,
+				    b->args->split, &b->rows, &found, err);
+
+	if (rc == 0 && !found)
+		rc = vs_part_rows_open(b->ctx, b->manifest, b->shard, &b->rows,
+				       err);
+	return rc;
+}
+
 static int prepare_part(struct build *b, struct vs_err *err)
 {
 	const struct vs_manifest *m;
@@ -212,16 +176,15 @@ static int prepare_part(struct build *b, struct vs_err *err)
 	if (rc != 0)
 		return rc;
 	m = b->manifest;
-	rc = check_part(b, err);
+	rc = vs_part_number(b->args->collection, &b->args->part, m, &b->shard,
+			    err);
 	if (rc == 0 && b->args->metric_given && b->args->metric != m->metric)
 		rc = vs_fail(err, VS_EUSAGE,
 			     "-m %s contradicts %s, which has metric %s",
 			     vs_metric_name(b->args->metric), m->dir,
 			     vs_metric_name(m->metric));
 	if (rc == 0)
-		rc = vs_manifest_inputs(b->ctx, m, &b->stream.vecs, err);
-	if (rc == 0)
-		rc = vs_manifest_open_ids(b->ctx, m, &b->stream.ids, err);
+		rc = open_rows(b, err);
 	if (rc == 0)
 		rc = vs_factory_parse(m->index, &b->spec.index, err);
 	if (rc == 0 && (b->spec.index.family == VS_FAMILY_IVF) !=
@@ -232,8 +195,6 @@ static int prepare_part(struct build *b, struct vs_err *err)
 			     m->index, m->model_file != NULL ? "a" : "no");
 	if (rc == 0)
 		rc = open_model(b, err);
-	if (rc == 0)
-		rc = choose_rows(b, err);
 	if (rc != 0)
 		return rc;
 	b->spec.metric = m->metric;
@@ -264,14 +225,15 @@ static int recheck(struct build *b, const struct vs_source *src,
 			     b->out);
 	if (rc == 0)
 		rc = vs_op_source_digest(b->ctx, src, &full, err);
-	if (rc == 0 && b->stream.ids != NULL)
-		rc = vs_op_ids_check(b->ctx, &b->stream, &b->facts, err);
+	if (rc == 0 && b->rows.ids_given)
+		rc = vs_op_ids_check(b->ctx, &b->rows.stream, &b->facts, err);
 	if (rc == 0 && !vs_digest_equal(&b->facts.digest, vs_shard_ids(s)))
 		rc = vs_fail(err, VS_ECREATE,
 			     "%s: was built with other ids than %s holds now; "
 			     "use --replace to build it again", b->out,
-			     b->stream.ids != NULL ?
-				     vs_ids_path(b->stream.ids) : src->name);
+			     b->rows.ids_given ?
+				     vs_ids_path(b->rows.stream.ids) :
+				     src->name);
 	if (rc == 0 && !vs_digest_equal(&full, vs_shard_input(s)))
 		rc = vs_fail(err, VS_ECREATE,
 			     "%s: was built from other vectors than %s holds "
@@ -296,9 +258,9 @@ static int check_ids(struct build *b, struct vs_source *src, struct vs_err *err)
 {
 	int rc;
 
-	if (b->stream.ids == NULL)
+	if (!b->rows.ids_given)
 		return 0;
-	rc = vs_op_ids_check(b->ctx, &b->stream, &b->facts, err);
+	rc = vs_op_ids_check(b->ctx, &b->rows.stream, &b->facts, err);
 	src->id_max = b->facts.max;
 	b->spec.ids = &b->facts.digest;
 	return rc;
@@ -313,15 +275,11 @@ static int build(struct build *b, struct vs_err *err)
 
 	if (rc != 0)
 		return rc;
-	rc = vs_op_check_kind(vs_vecs_name(b->stream.vecs),
-			      vs_vecs_dtype(b->stream.vecs), b->spec.metric,
-			      err);
+	vs_op_stream_source(&b->rows.stream, b->rows.n_rows, b->rows.id_max,
+			    &src);
+	rc = vs_op_check_kind(src.name, src.dtype, b->spec.metric, err);
 	if (rc != 0)
 		return rc;
-	vs_op_stream_source(&b->stream, b->n_rows,
-			    b->stream.id_base + b->stream.end -
-				    (b->stream.end > 0),
-			    &src);
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	head.fingerprint = b->spec.fingerprint;
@@ -337,7 +295,7 @@ static int build(struct build *b, struct vs_err *err)
 	if (rc == 0)
 		vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: %s, %llu rows of %s",
 			   b->out, b->spec.index.text,
-			   (unsigned long long)b->n_rows, src.name);
+			   (unsigned long long)b->rows.n_rows, src.name);
 	return rc;
 }
 
@@ -358,6 +316,9 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		return vs_fail(err, VS_EUSAGE,
 			       "--input-format does not go with -c: %s knows "
 			       "its inputs", args->collection);
+	if (args->collection == NULL && args->split != NULL)
+		return vs_fail(err, VS_EUSAGE,
+			       "--split goes with -c COLLECTION");
 	if (args->collection == NULL && args->part.n != 0)
 		return vs_fail(err, VS_EUSAGE,
 			       "--part goes with -c COLLECTION");
@@ -378,9 +339,8 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		rc = vs_op_check_out(ctx, args->io.out, &args->ids, 1, err);
 	if (rc == 0)
 		rc = build(&b, err);
-	vs_op_stream_clear(ctx, &b.stream);
+	vs_part_rows_close(ctx, &b.rows);
 	vs_model_destroy(ctx, b.model);
-	vs_ring_destroy(ctx, b.ring);
 	vs_manifest_destroy(ctx, b.manifest);
 	vs_free(ctx, b.out);
 	return rc;

@@ -240,6 +240,102 @@ one_kind() {
 	[ "$status" -eq 2 ]
 }
 
+@test "a split shard is the same shard, without the inputs" {
+	mkdir away
+	cp ../ids.txt .
+	for s in bvecs fvecs; do
+		cp "../base.$s" .
+		for by in $SHARDINGS; do
+			for ids in "-q" "--ids=ids.txt" "--id-base=77"; do
+				vs-shard create -q -c c --shards 3 --by "$by" \
+					-i Flat "$ids" "base.$s"
+				for i in 0 1 2; do
+					vs-shard split -q -c c --part $i/3
+				done
+				mv "base.$s" ids.txt away
+				build_all c 3
+				mv "away/base.$s" away/ids.txt .
+				mv c/shards split-shards
+				mkdir c/shards
+				rm -r c/split
+				build_all c 3
+				diff -r c/shards split-shards
+				rm -r c split-shards
+			done
+		done
+	done
+}
+
+@test "IVF shards from a split on another disk; several passes" {
+	vs-train -q -i IVF16,Flat -o m.vsm ../base.bvecs
+	vs-shard create -q -c c --shards 3 -M m.vsm ../base.bvecs
+	vs-shard split -q -c c --part 1/3 -o local
+	[ ! -e c/split ]
+	vs-build -q -c c --part 1/3
+	mv c/shards/00001.vss direct.vss
+	vs-build -q -c c --part 1/3 --split local
+	cmp c/shards/00001.vss direct.vss
+	vs-build -q --recheck -c c --part 1/3 --split local
+	run vs-build -c c --part 0/3 --split local
+	[ "$status" -eq 66 ]
+	[[ $output == *"vs-shard split -c c --part 0/3 -o local"* ]]
+	run vs-build -i Flat --split local -o x.vss ../base.bvecs
+	[ "$status" -eq 2 ]
+}
+
+@test "a split that is stale or damaged is refused" {
+	vs-shard create -q -c a --shards 3 -i Flat ../base.bvecs
+	vs-shard create -q -c b --shards 3 -i Flat -m ip ../base.bvecs
+	vs-shard split -q -c a --part 1/3
+	run vs-shard split -c a --part 1/3
+	[ "$status" -eq 0 ]
+	[[ $output == *"already done"* ]]
+	cp -r a/split b/split
+	run vs-build -c b --part 1/3
+	[ "$status" -eq 65 ]
+	[[ $output == *"is stale"*"vs-shard split -c b --part 1/3 --replace"* ]]
+	run vs-shard split -c b --part 1/3
+	[ "$status" -eq 73 ]
+	vs-shard split -q -c b --part 1/3 --replace
+	vs-build -q -c b --part 1/3
+
+	for f in npy ids.npy yaml; do
+		printf 'x' | dd of=a/split/00001-of-00003.$f bs=1 seek=200 \
+			conv=notrunc 2>/dev/null
+		run vs-build -c a --part 1/3
+		echo "$output"
+		[ "$status" -eq 65 ]
+		[[ $output == *a/split/00001-of-00003.$f* ]]
+		rm a/split/00001-of-00003.$f
+		run vs-build -c a --part 1/3
+		# without its record nothing says that rows are there
+		[ "$status" -eq "$([ $f = yaml ] && echo 0 || echo 66)" ]
+		rm -f a/split/00001-of-00003.yaml
+		vs-shard split -q -c a --part 1/3
+	done
+	[ "$(find a/split -type f | wc -l)" -eq 3 ]
+}
+
+@test "split: requests that make no sense, and shards without rows" {
+	$VECS convert ../base.bvecs three.bvecs 0 3
+	vs-shard create -q -c c --shards 5 --by range -i Flat three.bvecs
+	for ((i = 0; i < 5; i++)); do
+		vs-shard split -q -c c --part $i/5
+	done
+	[ "$(find c/split -type f | wc -l)" -eq 9 ]
+	build_all c 5
+	vs-shard verify -q --verify deep -c c
+	run vs-shard split -c c
+	[ "$status" -eq 2 ]
+	[[ $output == *"--part i/5"* ]]
+	run vs-shard split -c c --part 0/4
+	[ "$status" -eq 2 ]
+	run vs-shard split -c none --part 0/4
+	[ "$status" -eq 66 ]
+	SLURM_ARRAY_TASK_ID=1 vs-shard split -c c -o task
+	[ -e task/00001-of-00005.yaml ]
+}
+
 @test "by range: balanced runs of rows, the manifest tiles the input" {
 	vs-shard create -q -c c --shards 7 --by range -i Flat ../base.bvecs
 	python3 - <<-'PY'
