@@ -8,6 +8,8 @@
 #include "vs/hits.h"
 #include "vs/vecs.h"
 
+struct vs_manifest; /* vs/manifest.h */
+
 /* Shared by all operations that read vectors and write one output. */
 struct vs_op_io {
 	const char *out;           /* -o; "-" where a tool allows it */
@@ -121,23 +123,19 @@ enum vs_shard_condition {
 };
 struct vs_shard_state {
 	enum vs_shard_condition state;
-	uint64_t n_rows;  /* that it must hold */
-	uint64_t n_bytes; /* of the file; 0 unless it could be opened */
+	uint64_t n_bytes; /* of the file; 0: missing */
 	char why[VS_ERR_MSG_MAX]; /* stale, damaged */
 };
 struct vs_collection_status {
-	uint64_t generation;
-	enum vs_metric metric;
-	enum vs_dtype dtype;
-	uint32_t dim;
-	uint32_t n_shards;
-	uint64_t n_rows;
-	char *index;                   /* owned */
-	struct vs_shard_state *shards; /* [n_shards], owned */
-	uint32_t n_in_state[VS_SHARD_CONDITIONS];
+	struct vs_manifest *manifest;  /* owned */
+	struct vs_shard_state *shards; /* [manifest->n_shards], owned */
+	struct vs_shard_state model;   /* ready where the index needs none */
+	uint32_t n_in_state[VS_SHARD_CONDITIONS]; /* of the shards */
+	uint64_t n_rows; /* in shards that are ready */
+	uint64_t n_bytes; /* of all shard files */
 };
-/* Opens every shard of DIR[@GENERATION] with ctx->verify.  Bad shards are
- * found, not errors; free the status. */
+/* Opens the model and every shard of DIR[@GENERATION] with ctx->verify.  Bad
+ * ones are found, not errors; free the status. */
 int vs_op_shard_status(struct vs_ctx *ctx, const char *collection,
 		       struct vs_collection_status *out,
 		       struct vs_err *err) VS_MUST_CHECK;

@@ -16,6 +16,8 @@ suffix() {
 }
 
 setup_file() {
+	# many short commands side by side with others
+	export OMP_WAIT_POLICY=passive
 	export DATA=$VS_TOP/datasets/sift20k
 	export VECS=$VS_TOP/tests/tools/vecs.py
 	cd "$BATS_FILE_TMPDIR" || return
@@ -73,7 +75,7 @@ one_kind() {
 	how=(-i "$index" -m "$m")
 	if [ "$index" != Flat ]; then
 		probes=(1 7 16)
-		vs-train -q --replace -i "$index" -m "$m" -o m.vsm "../base.$s"
+		vs-train -q --iterations 3 --replace -i "$index" -m "$m" -o m.vsm "../base.$s"
 		how=(-M m.vsm)
 	fi
 	vs-build -q --replace "${how[@]}" "$@" -o one.vss "../base.$s"
@@ -334,6 +336,89 @@ one_kind() {
 	[ "$status" -eq 66 ]
 	SLURM_ARRAY_TASK_ID=1 vs-shard split -c c -o task
 	[ -e task/00001-of-00005.yaml ]
+}
+
+@test "status: a table, the totals, and the commands that come next" {
+	vs-train -q -i IVF16,Flat -o m.vsm ../base.bvecs
+	vs-shard create -q -c c --shards 8 --by range --weights 1,1,1,1,1,1,1,3 \
+		-M m.vsm ../base.bvecs
+	run vs-shard status -c c
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == *"IVF16,Flat, l2, 128 x u8, by range, 1,500 rows"* ]]
+	[[ ${lines[9]} =~ 7\ +missing\ +450\ +30.00\ %\ +3\ +-\ +shards/00007.vss ]]
+	[[ ${lines[10]} =~ model\ +ready.*model.vsm ]]
+	[[ ${lines[11]} =~ total\ +1,500\ +100.00\ % ]]
+	[[ $output == *"next: vs-build -c c --part I/8, where I is 0-7"* ]]
+	for i in 0 2 3 7; do
+		vs-build -q -c c --part $i/8
+	done
+	run vs-shard status -c c
+	[[ $output == *"4 of 8 shards ready, 60.00 % of the rows"* ]]
+	next=$(grep "^next: " <<<"$output" | sed 's/next: //')
+	[ "$(wc -l <<<"$next")" -eq 4 ]
+	# what it says comes next does it
+	eval "$next"
+	run vs-shard status -c c
+	[[ $output == *"8 of 8 shards ready, 100.00 %"* ]]
+	[[ ${lines[-1]} == "next: vs-query -k 10 -o HITS c QUERIES" ]]
+	rm c/shards/0000[12456].vss
+	run vs-shard status -c c
+	[[ $output == *"where I is 1-2,4-6; with Slurm: sbatch --array=1-2,4-6 "* ]]
+}
+
+@test "verify: every damaged file is exit 1, the model too" {
+	vs-train -q -i IVF16,Flat -o m.vsm ../base.bvecs
+	vs-train -q -i IVF16,Flat --seed 5 -o m5.vsm ../base.bvecs
+	vs-shard create -q -c c --shards 2 -M m.vsm ../base.bvecs
+	build_all c 2
+	vs-shard verify -c c
+	vs-shard verify --verify deep -c c@1
+	cp c/model.vsm keep.vsm
+	for bad in "cp m5.vsm c/model.vsm" "rm c/model.vsm" \
+		"truncate -s 100 c/model.vsm"; do
+		eval "$bad"
+		run vs-shard verify -c c
+		echo "$output"
+		[ "$status" -eq 1 ]
+		[[ $output == *"next: put the model back as model.vsm in c"* ]]
+		cp keep.vsm c/model.vsm
+	done
+	cp c/shards/00000.vss keep.vss
+	size=$(stat -c %s keep.vss)
+	for at in 0 300 8200 $((size / 2)) $((size - 1)); do
+		printf 'x' | dd of=c/shards/00000.vss bs=1 seek=$at \
+			conv=notrunc 2>/dev/null
+		run vs-shard verify -c c
+		[ "$status" -eq 1 ]
+		[[ $output == *"0  damaged"* && $output == *"1  ready"* ]]
+		cp keep.vss c/shards/00000.vss
+	done
+	rm c/shards/00000.vss
+	mkdir c/shards/00000.vss
+	run vs-shard verify -c c
+	[ "$status" -eq 1 ]
+	[[ $output == *"0  damaged"* ]]
+}
+
+@test "verify: shards of a model that was replaced by one of its name" {
+	# 20 MB of rows, of which the quick digest sees only samples
+	$VECS shift big.fvecs "$DATA/base.bvecs"
+	vs-train -q -i IVF16,Flat --sample 20000 -o m.vsm big.fvecs
+	vs-shard create -q -c c --shards 2 -M m.vsm ../base.fvecs
+	build_all c 2
+	printf '\x00\x00\xc8\x42' | dd of=big.fvecs bs=1 \
+		seek=$((200 * 516 + 8)) conv=notrunc 2>/dev/null
+	vs-train -q -i IVF16,Flat --sample 20000 --replace -o m.vsm big.fvecs
+	cmp -s m.vsm c/model.vsm && return 1
+	cp m.vsm c/model.vsm
+	run vs-shard verify -c c
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"has other centroids than model.vsm"* ]]
+	vs-build -q -c c --part 0/2 --replace
+	vs-build -q -c c --part 1/2 --replace
+	vs-shard verify -q -c c
 }
 
 @test "by range: balanced runs of rows, the manifest tiles the input" {
