@@ -244,9 +244,11 @@ bool vs_cpu_parse(const char *word, enum vs_cpu *level);
  * 2^63 or more is +INFINITY and so is the IP limit of such a query: those
  * rows pass, and no other sum can overflow.
  *
- * L1: all addends have one sign, so acc and the canonical sum are each within
- * g of the true sum (Higham, section 4.2), and a row is safe to reject when
- * -acc > thr (1 + G). */
+ * L1: all addends have one sign, so acc is within g of the true sum (Higham,
+ * section 4.2), and the canonical one, whose lanes and tree are d / 16 + 5
+ * roundings deep, within (d / 16 + 5) u of it.  (1 + g) / (1 - (d / 16 + 5) u)
+ * stays under 1 + G, so a row is safe to reject when -acc > thr (1 + G).  Sums
+ * know no underflow. */
 static inline double vs_f32_gamma(size_t d)
 {
 	return ((double)d + 8) * 0x1p-23;

@@ -42,29 +42,13 @@ static bool all_finite(const uint8_t *p, size_t n)
 	return (bad & signs) == 0;
 }
 
-/* The half-precision number h, exactly. */
-static float widen(uint16_t h)
-{
-	uint32_t sign = (uint32_t)(h & 0x8000) << 16;
-	uint32_t mag = (uint32_t)(h & 0x7fff) << 13;
-	float f;
-
-	if (mag >= 0x0f800000u) /* infinite or no number */
-		return vs_bits_f32(sign | 0x7f800000u | mag);
-	if (mag >= 0x00800000u) /* the bias of exponents goes from 15 to 127 */
-		return vs_bits_f32(sign | (mag + (112u << 23)));
-	/* Subnormal: 2^-14 * (1 + m) - 2^-14 with the sign put on. */
-	f = vs_bits_f32(0x38800000u + mag) - vs_bits_f32(0x38800000u);
-	return sign != 0 ? -f : f;
-}
-
 static void widen_f16(const uint8_t *src, size_t n, uint8_t *dst)
 {
 	float f;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		f = widen(vs_get_le16(src + 2 * i));
+		f = vs_f32_of_f16(vs_get_le16(src + 2 * i));
 		memcpy(dst + 4 * i, &f, sizeof(f));
 	}
 }
