@@ -411,7 +411,7 @@ is_empty() {
 		[ "$(grep -c 'not there$' <<<"$output")" -eq \
 			"$(grep -c '^make ' "$at")" ]
 	done
-	grep -qE '^sift1m +161MB +551MB' <<<"$list"
+	grep -qE '^sift1m +161MiB +551MiB' <<<"$list"
 }
 
 # Bytes of a file against its format: whole rows of the recipe's dimensions, 100
