@@ -20,6 +20,7 @@ struct create {
 	struct vs_ctx *ctx;
 	const struct vs_shard_create_args *args;
 	struct vs_vecs *vecs;
+	struct vs_op_stream ids; /* of all rows; its vectors are not read */
 	struct vs_model *model; /* NULL for Flat */
 	struct vs_factory index;
 	enum vs_metric metric;
@@ -115,6 +116,23 @@ static int open_inputs(struct create *c, struct vs_err *err)
 	return rc;
 }
 
+/* Which id each row has.  Two rows with one id could not be told apart in any
+ * answer, so they are refused here, where all are at hand. */
+static int open_ids(struct create *c, struct vs_err *err)
+{
+	const struct vs_shard_create_args *args = c->args;
+	const char *name = vs_vecs_name(c->vecs);
+	struct vs_op_id_facts facts;
+	int rc;
+
+	c->ids.end = vs_vecs_rows(c->vecs);
+	if (args->ids == NULL)
+		return vs_op_check_id_base(name, args->id_base, c->ids.end,
+					   err);
+	rc = vs_ids_open(c->ctx, args->ids, c->ids.end, name, &c->ids.ids, err);
+	return rc == 0 ? vs_op_ids_check(c->ctx, &c->ids, &facts, err) : rc;
+}
+
 /* Path and rows of each input. */
 static int list_inputs(struct create *c, struct vs_err *err)
 {
@@ -140,40 +158,19 @@ static int list_inputs(struct create *c, struct vs_err *err)
 	return 0;
 }
 
-/* Which id each row has.  Two rows with one id could not be told apart in any
- * answer, so they are refused here, where all are at hand. */
-static int name_rows(struct create *c, struct vs_op_stream *all,
-		     struct vs_err *err)
+/* Path and identity of the file of ids, or the first id. */
+static int list_ids(struct create *c, struct vs_err *err)
 {
-	const struct vs_shard_create_args *args = c->args;
 	struct vs_manifest *m = c->m;
-	struct vs_op_id_facts facts;
-	const char *name = vs_vecs_name(c->vecs);
 	int rc;
 
-	m->id_base = args->id_base;
-	all->end = m->n_rows;
-	if (args->ids == NULL)
-		return vs_op_check_id_base(name, args->id_base, m->n_rows, err);
-	rc = vs_ids_open(c->ctx, args->ids, m->n_rows, name, &all->ids, err);
-	if (rc == 0)
-		rc = vs_ids_quick_digest(c->ctx, all->ids, &m->ids, err);
-	if (rc == 0)
-		rc = vs_op_ids_check(c->ctx, all, &facts, err);
-	return rc == 0 ? vs_manifest_relative(c->ctx, m->dir, args->ids,
-					      &m->ids_path, err) :
+	m->id_base = c->args->id_base;
+	if (c->args->ids == NULL)
+		return 0;
+	rc = vs_manifest_relative(c->ctx, m->dir, c->args->ids, &m->ids_path,
+				  err);
+	return rc == 0 ? vs_ids_quick_digest(c->ctx, c->ids.ids, &m->ids, err) :
 			 rc;
-}
-
-static int deal_rows(struct create *c, struct vs_err *err)
-{
-	struct vs_op_stream all = { 0 };
-	int rc = name_rows(c, &all, err);
-
-	if (rc == 0)
-		rc = vs_shard_plan_rows(c->ctx, c->m, &all, err);
-	vs_op_stream_clear(c->ctx, &all);
-	return rc;
 }
 
 /* Fills the manifest; the directory is there. */
@@ -198,9 +195,11 @@ static int describe(struct create *c, struct vs_err *err)
 	}
 	rc = list_inputs(c, err);
 	if (rc == 0)
+		rc = list_ids(c, err);
+	if (rc == 0)
 		rc = vs_vecs_quick_digest(c->ctx, c->vecs, &m->input, err);
 	if (rc == 0)
-		rc = deal_rows(c, err);
+		rc = vs_shard_plan_rows(c->ctx, m, &c->ids, err);
 	return rc == 0 ? vs_manifest_seal(c->ctx, m, err) : rc;
 }
 
@@ -391,6 +390,8 @@ static int run(struct create *c, struct vs_err *err)
 	if (rc == 0)
 		rc = open_inputs(c, err);
 	if (rc == 0)
+		rc = open_ids(c, err);
+	if (rc == 0)
 		rc = vs_manifest_create(c->ctx, args->collection,
 					args->io.n_inputs, args->n_shards,
 					&c->m, err);
@@ -424,6 +425,7 @@ int vs_op_shard_create(struct vs_ctx *ctx,
 
 	vs_manifest_destroy(ctx, c.m);
 	vs_model_destroy(ctx, c.model);
+	vs_op_stream_clear(ctx, &c.ids);
 	vs_vecs_close(ctx, c.vecs);
 	return rc;
 }

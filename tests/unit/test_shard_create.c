@@ -459,6 +459,84 @@ static void test_weights_are_shares(void **state)
 	vs_manifest_destroy(&ctx, m);
 }
 
+/* A text of 1000 ids: 7 * row + add.  The path stays valid until the next call.
+ */
+static const char *put_ids(const char *name, uint64_t add)
+{
+	static char path[512];
+	uint64_t i;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s", tmpdir_file(&dir, name));
+	f = fopen(path, "wb");
+	assert_non_null(f);
+	for (i = 0; i < 1000; i++)
+		fprintf(f, "%llu\n", (unsigned long long)(7 * i + add));
+	assert_int_equal(fclose(f), 0);
+	return path;
+}
+
+static void test_the_ring_hashes_the_given_ids(void **state)
+{
+	struct vs_shard_create_args a = flat();
+	uint64_t counts[4] = { 0 }, more[4] = { 0 };
+	struct vs_err err = { 0 };
+	struct vs_manifest *m;
+	struct vs_ring *ring;
+	struct vs_ctx ctx;
+	uint64_t i;
+
+	(void)state;
+	/* Refused before anything is made. */
+	a.ids = put_ids("ids.txt", 0);
+	a.id_base = 1;
+	refused(&a, VS_EUSAGE, "--id-base beside --ids");
+	a.id_base = 0;
+	a.ids = base;
+	refused(&a, VS_EDATA, "expected ids, integers of 4 or 8 bytes");
+	a.ids = NULL;
+	a.id_base = UINT64_MAX - 1000;
+	CHECK(create(&a, &err));
+	remove(in_collection("000001.yaml"));
+	rmdir(in_collection("shards"));
+	rmdir(collection);
+	a.id_base = UINT64_MAX - 999;
+	refused(&a, VS_EUSAGE, "would pass 2^64 - 2");
+	assert_int_equal(access(collection, F_OK), -1);
+
+	assert_int_equal(mkdir(collection, 0777), 0);
+	a.id_base = 0;
+	a.ids = put_ids("c/ids.txt", 0);
+	CHECK(create(&a, &err));
+	m = open_manifest(&ctx);
+	assert_string_equal(m->ids_path, "ids.txt");
+	CHECK(vs_manifest_ring(&ctx, m, &ring, &err));
+	for (i = 0; i < 1000; i++) {
+		counts[vs_ring_owner(ring, 7 * i)]++;
+		more[vs_ring_owner(ring, 50 + i)]++;
+	}
+	vs_ring_destroy(&ctx, ring);
+	for (i = 0; i < 4; i++)
+		assert_true(m->shards[i].n_rows == counts[i]);
+	vs_manifest_destroy(&ctx, m);
+
+	a.ids = put_ids("ids.txt", 0);
+	refused(&a, VS_ECREATE, "reads its inputs from ids.txt");
+	a.ids = put_ids("ids.txt", 1);
+	refused(&a, VS_ECREATE, "holds another collection");
+	a.ids = NULL;
+	refused(&a, VS_ECREATE, "holds another collection");
+	a.id_base = 50;
+	refused(&a, VS_ECREATE, "holds another collection");
+	assert_int_equal(unlink(in_collection("000001.yaml")), 0);
+	CHECK(create(&a, &err));
+	m = open_manifest(&ctx);
+	assert_true(m->id_base == 50 && m->ids_path == NULL);
+	for (i = 0; i < 4; i++)
+		assert_true(m->shards[i].n_rows == more[i]);
+	vs_manifest_destroy(&ctx, m);
+}
+
 static void test_shards_without_rows_are_warned_of(void **state)
 {
 	struct vs_shard_create_args a = flat();
@@ -529,6 +607,7 @@ static void test_every_failed_call_is_clean(void **state)
 			     dir.path) < (int)sizeof(inside.path));
 	a.index = NULL;
 	a.model = put_model("m.vsm", 4, VS_U8, 1);
+	a.ids = put_ids("ids.txt", 0);
 	CHECK(create(&a, &err));
 	get_manifest(want);
 	for (f.at = 1;; f.at++) {
@@ -569,6 +648,7 @@ int main(void)
 		TEST(test_requests_that_make_no_sense),
 		TEST(test_weights_that_make_no_sense),
 		TEST(test_weights_are_shares),
+		TEST(test_the_ring_hashes_the_given_ids),
 		TEST(test_shards_without_rows_are_warned_of),
 		TEST(test_two_creators),
 		TEST(test_every_failed_call_is_clean),
