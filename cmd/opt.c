@@ -192,6 +192,24 @@ static int check_complete(struct parser *p, int n_operands)
 	return 0;
 }
 
+const char *vs_opt_next_text(const struct vs_opt_set *set, const void *args,
+			     size_t *i)
+{
+	const struct vs_opt *row;
+	const char *text;
+	size_t base;
+
+	while ((row = row_at(set, (*i)++, &base)) != NULL) {
+		if (row->kind != VS_OPT_TEXT || row->words != NULL)
+			continue;
+		memcpy(&text, (const char *)args + base + row->at,
+		       sizeof(text));
+		if (text != NULL)
+			return text;
+	}
+	return NULL;
+}
+
 int vs_opt_defaults(const struct vs_opt_set *set, void *args,
 		    struct vs_err *err)
 {

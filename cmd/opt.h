@@ -88,6 +88,11 @@ int vs_opt_parse(const struct vs_opt_set *set, int argc, char **argv,
 		 void *args, int *n_operands,
 		 struct vs_err *err) VS_MUST_CHECK;
 
+/* The next text that a row took, from the row *i on, or NULL after the last;
+ * begin with *i = 0. */
+const char *vs_opt_next_text(const struct vs_opt_set *set, const void *args,
+			     size_t *i);
+
 /* Prints s from column at on, wrapped at words. */
 void vs_opt_put_wrapped(FILE *f, const char *s, int at);
 

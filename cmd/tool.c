@@ -39,6 +39,12 @@ const struct vs_opt vs_tool_rows[VS_TOOL_ROWS] = {
 	{ .name = "progress", .kind = VS_OPT_WORD, .metavar = "WHEN",
 	  .words = progress_words, .at = ROW(progress), .def = "auto",
 	  .help = "progress on stderr" },
+	{ .name = "stats", .kind = VS_OPT_TEXT, .metavar = "FILE",
+	  .at = ROW(stats),
+	  .help = "write what the run did and used, as JSON" },
+	{ .name = "metrics", .kind = VS_OPT_TEXT, .metavar = "FILE",
+	  .at = ROW(metrics),
+	  .help = "write metrics, as a Prometheus text file" },
 	{ .name = "quiet", .letter = 'q', .kind = VS_OPT_FLAG,
 	  .at = ROW(quiet), .help = "errors only" },
 	{ .name = "verbose", .letter = 'v', .kind = VS_OPT_FLAG,
@@ -47,6 +53,15 @@ const struct vs_opt vs_tool_rows[VS_TOOL_ROWS] = {
 	  .help = "this text" },
 	{ .name = "version", .kind = VS_OPT_VERSION,
 	  .help = "version, revision, instruction set, threads" },
+};
+
+/* One run: what its parts need of each other. */
+struct life {
+	const struct vs_tool *tool;
+	struct vs_tool_log log;
+	struct vs_tool_stats stats;
+	struct vs_ctx ctx;
+	struct vs_err err;
 };
 
 /* Late errors of stdout count: a full disk, a reader that went away. */
@@ -65,49 +80,59 @@ static int close_stdout(struct vs_err *err)
 }
 
 /* The exit status of rc, after saying what is to be said. */
-static int finish(struct vs_tool_log *log, int rc, struct vs_err *err)
+static int finish(struct life *l, int rc)
 {
-	struct vs_err late = { 0 };
+	struct vs_err *err = &l->err, late = { 0 };
 	int late_rc = close_stdout(&late);
 
-	vs_tool_log_end(log);
+	vs_tool_log_end(&l->log);
 	if (rc == 0 && late_rc != 0) {
 		rc = late_rc;
 		*err = late;
 	}
-	if (rc == 0)
-		return 0;
-	if (err->sys == EPIPE)
+	vs_err_clear(&late);
+	late_rc = vs_tool_stats_write(&l->stats, rc, err, &late);
+	if (rc != 0 && err->sys == EPIPE)
 		vs_tool_die_of_pipe();
-	vs_tool_say(log, err->msg);
+	if (rc != 0)
+		vs_tool_say(&l->log, err->msg);
+	if (late_rc != 0)
+		vs_tool_say(&l->log, late.msg);
 	if (rc == VS_EAGAIN)
 		vs_tool_die_of_stop();
-	return vs_err_status(rc);
+	return vs_err_status(rc != 0 ? rc : late_rc);
 }
 
-static int run(const struct vs_tool *tool, const struct vs_command *command,
-	       struct vs_tool_log *log, struct vs_tool_args *args,
-	       struct vs_err *err)
+static void on_progress(void *arg, const char *phase, uint64_t done,
+			uint64_t total, const char *unit)
 {
-	struct vs_ctx ctx;
+	struct life *l = arg;
+
+	vs_tool_stats_progress(&l->stats, phase, done, total, unit);
+	vs_tool_progress(&l->log, phase, done, total, unit);
+}
+
+static int run(struct life *l, const struct vs_command *command,
+	       struct vs_tool_args *args)
+{
+	struct vs_ctx *ctx = &l->ctx;
 	int rc;
 
-	vs_ctx_init(&ctx);
-	rc = vs_tool_limits(args, err);
+	rc = vs_tool_limits(args, &l->err);
 	if (rc == 0)
-		rc = vs_tool_kernels(&ctx, err);
+		rc = vs_tool_kernels(ctx, &l->err);
 	if (rc != 0)
 		return rc;
-	vs_tool_log_init(log, tool->name, args);
-	ctx.n_threads = args->threads;
-	ctx.memory_max = args->memory;
-	ctx.verify = args->verify;
-	ctx.log = vs_tool_log;
-	ctx.log_arg = log;
-	ctx.progress = vs_tool_progress;
-	ctx.progress_arg = log;
-	vs_tool_signals(&ctx, tool->name);
-	return command->run(&ctx, args, err);
+	vs_tool_log_init(&l->log, l->tool->name, args);
+	ctx->n_threads = args->threads;
+	ctx->memory_max = args->memory;
+	ctx->verify = args->verify;
+	ctx->log = vs_tool_log;
+	ctx->log_arg = &l->log;
+	ctx->progress = on_progress;
+	ctx->progress_arg = l;
+	vs_tool_signals(ctx, l->tool->name);
+	return command->run(ctx, args, &l->err);
 }
 
 static int print_version(const struct vs_tool *tool, struct vs_tool_args *args,
@@ -125,35 +150,36 @@ static int print_version(const struct vs_tool *tool, struct vs_tool_args *args,
 	return rc;
 }
 
-static int run_command(const struct vs_tool *tool,
-		       const struct vs_command *command,
-		       struct vs_tool_log *log, int argc, char **argv,
-		       struct vs_err *err)
+static int run_command(struct life *l, const struct vs_command *command,
+		       int argc, char **argv)
 {
-	struct vs_ctx ctx;
+	struct vs_ctx ctx; /* of the arguments: without a ceiling */
 	struct vs_tool_args *args;
 	int rc, n = 0;
 
 	vs_ctx_init(&ctx);
-	args = vs_zalloc(&ctx, 1, command->args_size, "arguments", err);
+	args = vs_zalloc(&ctx, 1, command->args_size, "arguments", &l->err);
 	if (args == NULL)
 		return VS_ENOMEM;
-	rc = vs_opt_defaults(&command->options, args, err);
+	rc = vs_opt_defaults(&command->options, args, &l->err);
 	if (rc == 0)
 		rc = vs_opt_parse(&command->options, argc, argv, args, &n,
-				  err);
+				  &l->err);
 	args->operands = (const char *const *)argv;
 	args->n_operands = (size_t)n;
+	if (rc <= 0)
+		rc = vs_tool_stats_begin(&l->stats, command, args, rc, &l->err);
 	if (rc == VS_OPT_DID_HELP) {
 		/* Help comes whatever the scheduler's variables say. */
 		rc = vs_tool_limits(args, NULL);
-		vs_tool_help(tool, command, args);
+		vs_tool_help(l->tool, command, args);
 		rc = 0;
 	} else if (rc == VS_OPT_DID_VERSION) {
-		rc = print_version(tool, args, err);
+		rc = print_version(l->tool, args, &l->err);
 	} else if (rc == 0) {
-		rc = run(tool, command, log, args, err);
+		rc = run(l, command, args);
 	}
+	rc = vs_tool_stats_end(&l->stats, command, args, rc, &l->err);
 	vs_free(&ctx, args);
 	return rc;
 }
@@ -203,19 +229,19 @@ static const struct vs_command *choose(const struct vs_tool *tool, int argc,
 int vs_tool_main(const struct vs_tool *tool, int argc, char **argv)
 {
 	const struct vs_command *command = tool->commands;
-	struct vs_tool_log log = { .tool = tool->name };
-	struct vs_err err = { 0 };
+	struct life l = { .tool = tool, .log.tool = tool->name };
 	int rc = 0, skip = 1;
 
 	vs_tool_open_std();
+	vs_ctx_init(&l.ctx);
+	vs_tool_stats_init(&l.stats, tool, &l.ctx);
 	if (argc < 1)
 		return -VS_EUSAGE;
 	if (command->name != NULL) {
-		command = choose(tool, argc, argv, &rc, &err);
+		command = choose(tool, argc, argv, &rc, &l.err);
 		skip = 2;
 	}
 	if (command != NULL)
-		rc = run_command(tool, command, &log, argc - skip, argv + skip,
-				 &err);
-	return finish(&log, rc, &err);
+		rc = run_command(&l, command, argc - skip, argv + skip);
+	return finish(&l, rc);
 }

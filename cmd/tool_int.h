@@ -51,6 +51,61 @@ void vs_tool_log_end(struct vs_tool_log *log);
 /* "vs-train: line" on stderr, whatever -q says. */
 void vs_tool_say(struct vs_tool_log *log, const char *line);
 
+/* ---- tool_stats.c: --stats and --metrics ---- */
+
+#define VS_STATS_PHASES 16 /* later ones count as the last */
+
+struct vs_tool_phase {
+	char name[40];
+	char unit[20];
+	double secs;
+	uint64_t done;
+	uint64_t total;
+};
+
+/* What a run did, for a report that is written when it is over, however it
+ * ended. */
+struct vs_tool_stats {
+	const struct vs_tool *tool;
+	const char *command; /* NULL when a tool has but one */
+	const struct vs_ctx *ctx;
+	const char *json; /* file names, NULL: not wanted */
+	const char *metrics;
+	double start;
+	double phase_at; /* when the last phase was heard of */
+	double secs;     /* of the whole, at the end */
+	double cpu_secs;
+	uint64_t peak_anon; /* the highest seen */
+	double seen_at;     /* when memory was looked at */
+	uint32_t n_phases;
+	struct vs_tool_phase phases[VS_STATS_PHASES];
+};
+
+void vs_tool_stats_init(struct vs_tool_stats *s, const struct vs_tool *tool,
+			const struct vs_ctx *ctx);
+/* Takes the file names that args asks for.  rc is how parsing ended, and is
+ * returned, or VS_EUSAGE when a report would overwrite a file of the command.
+ */
+int vs_tool_stats_begin(struct vs_tool_stats *s,
+			const struct vs_command *command, const void *args,
+			int rc, struct vs_err *err) VS_MUST_CHECK;
+void vs_tool_stats_progress(struct vs_tool_stats *s, const char *phase,
+			    uint64_t done, uint64_t total, const char *unit);
+/* Stops the clocks.  rc is how the command ended, and is returned, or VS_EUSAGE
+ * when a report would overwrite what it has made; the report is dropped. */
+int vs_tool_stats_end(struct vs_tool_stats *s,
+		      const struct vs_command *command, const void *args,
+		      int rc, struct vs_err *err) VS_MUST_CHECK;
+/* Writes the reports of a command that ended with rc and err. */
+int vs_tool_stats_write(const struct vs_tool_stats *s, int rc,
+			const struct vs_err *err,
+			struct vs_err *late) VS_MUST_CHECK;
+
+/* ---- tool_metrics.c ---- */
+
+int vs_tool_metrics_write(struct vs_ctx *ctx, const struct vs_tool_stats *s,
+			  int rc, struct vs_err *err) VS_MUST_CHECK;
+
 /* ---- tool_help.c ---- */
 
 void vs_tool_help(const struct vs_tool *tool, const struct vs_command *command,

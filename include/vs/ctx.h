@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,17 @@ enum vs_verify {
 	VS_VERIFY_DEEP = 3    /* full, and the sections fit each other */
 };
 
+/* How much an operation worked on, for reports.  What does not apply stays
+ * VS_WORK_UNKNOWN. */
+#define VS_WORK_UNKNOWN UINT64_MAX
+struct vs_work {
+	uint64_t n_rows;
+	uint64_t n_queries;
+	uint64_t n_distances;
+	uint64_t n_missing; /* shards an answer goes without */
+	bool already;       /* the output stood there: nothing was done */
+};
+
 struct vs_ctx {
 	/* limits */
 	unsigned n_threads;  /* >= 1 */
@@ -74,6 +86,9 @@ struct vs_ctx {
 	/* set by a signal handler: finish the block, checkpoint, return
 	 * VS_EAGAIN; may be NULL */
 	const atomic_int *stop;
+
+	/* set by the operations of vs/op.h, from the main thread */
+	struct vs_work work;
 
 	/* bytes of anonymous memory now and at most, kept by vs/mem.h */
 	atomic_uint_fast64_t mem_now;

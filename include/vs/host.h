@@ -6,6 +6,8 @@
 
 /* Monotonic seconds from an arbitrary start. */
 double vs_host_secs(void);
+/* Seconds since the epoch, for reports; never for results. */
+double vs_host_epoch_secs(void);
 /* CPUs of the affinity mask, capped by the cgroup (v2 or v1) quota; >= 1. */
 unsigned vs_host_cpus(void);
 /* Memory this process may use: the smallest of physical memory and the cgroup

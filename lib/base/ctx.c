@@ -9,6 +9,10 @@ void vs_ctx_init(struct vs_ctx *ctx)
 	memset(ctx, 0, sizeof(*ctx));
 	ctx->n_threads = 1;
 	ctx->verify = VS_VERIFY_TOUCH;
+	ctx->work.n_rows = VS_WORK_UNKNOWN;
+	ctx->work.n_queries = VS_WORK_UNKNOWN;
+	ctx->work.n_distances = VS_WORK_UNKNOWN;
+	ctx->work.n_missing = VS_WORK_UNKNOWN;
 	atomic_init(&ctx->mem_now, 0);
 	atomic_init(&ctx->mem_peak, 0);
 	atomic_init(&ctx->n_bytes_read, 0);

@@ -248,6 +248,7 @@ static int already_done(struct build *b, const struct vs_source *src,
 {
 	int rc = b->args->io.recheck ? recheck(b, src, err) : 0;
 
+	b->ctx->work.already = rc == 0;
 	if (rc == 0)
 		vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: already done", b->out);
 	return rc;
@@ -280,6 +281,7 @@ static int build(struct build *b, struct vs_err *err)
 	rc = vs_op_check_kind(src.name, src.dtype, b->spec.metric, err);
 	if (rc != 0)
 		return rc;
+	b->ctx->work.n_rows = src.n_rows;
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	head.fingerprint = b->spec.fingerprint;

@@ -367,6 +367,10 @@ static int run(struct merge *m, struct vs_err *err)
 		return rc;
 	already = rc == 1;
 	rc = 0;
+	m->ctx->work.already = already;
+	m->ctx->work.n_rows = m->parts.n_rows;
+	m->ctx->work.n_queries = m->parts.info.n_queries;
+	m->ctx->work.n_missing = m->parts.n_missing;
 	if (!already)
 		rc = make(m, format, err);
 	else if (m->args->recheck)

@@ -40,6 +40,14 @@ void vs_op_fingerprint_end(struct vs_ctx *ctx, struct vs_hasher *h,
 	vs_hasher_destroy(ctx, h);
 }
 
+void vs_op_note_report(struct vs_ctx *ctx, const struct vs_query_report *r)
+{
+	ctx->work.n_rows = r->n_rows;
+	ctx->work.n_queries = r->n_queries;
+	ctx->work.n_distances = r->n_distances;
+	ctx->work.already = r->already;
+}
+
 enum vs_publish vs_op_how(bool replace)
 {
 	return replace ? VS_PUBLISH_REPLACE : VS_PUBLISH_NEW;

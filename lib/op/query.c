@@ -312,6 +312,7 @@ int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 	vs_op_queries_close(ctx, &s.queries);
 	vs_target_close(ctx, &s.target);
 	vs_free(ctx, s.out);
+	vs_op_note_report(ctx, report);
 	report->secs_total = vs_host_secs() - start;
 	report->secs_load = report->secs_total - report->secs_search;
 	return rc;

@@ -406,6 +406,8 @@ static int run(struct create *c, struct vs_err *err)
 	if (rc < 0)
 		return rc;
 	already = rc == 1;
+	c->ctx->work.already = already;
+	c->ctx->work.n_rows = c->m->n_rows;
 	rc = make_dirs(c, err);
 	if (rc == 0)
 		rc = place_model(c, err);

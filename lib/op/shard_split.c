@@ -202,6 +202,8 @@ static int run(struct split *s, struct vs_err *err)
 	rc = name_files(s, err);
 	if (rc == 0)
 		rc = look(s, err);
+	s->ctx->work.n_rows = s->rows.n_rows;
+	s->ctx->work.already = rc == 1;
 	if (rc == 1) {
 		vs_ctx_log(s->ctx, VS_LOG_INFO, "%s: already done", s->vectors);
 		return 0;

@@ -221,6 +221,7 @@ static int already_done(struct train *t, bool *done, struct vs_err *err)
 	if (rc < 0)
 		return rc;
 	*done = true;
+	t->ctx->work.already = true;
 	vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: already done", out);
 	return 0;
 }
@@ -239,6 +240,7 @@ static int train(struct train *t, struct vs_err *err)
 	t->model.metric = t->args->metric;
 	t->model.dtype = vs_vecs_dtype(t->vecs);
 	t->model.dim = vs_vecs_dim(t->vecs);
+	t->ctx->work.n_rows = vs_vecs_rows(t->vecs);
 	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype,
 			      t->model.metric, err);
 	if (rc == 0)

@@ -472,6 +472,7 @@ int vs_op_truth(struct vs_ctx *ctx, const struct vs_truth_args *args,
 	vs_free(ctx, t.rows);
 	vs_free(ctx, t.panels);
 	vs_free(ctx, t.terms);
+	vs_op_note_report(ctx, report);
 	report->secs_total = vs_host_secs() - start;
 	report->secs_load = report->secs_total - report->secs_search;
 	return rc;

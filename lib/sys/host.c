@@ -26,6 +26,14 @@ double vs_host_secs(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+double vs_host_epoch_secs(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 double vs_host_cpu_secs(void)
 {
 	struct rusage u;

@@ -31,7 +31,7 @@ setup() {
 	vs-train --help | grep -qE '^ +--iterations N .*\[10\]$'
 	vs-train --help | grep -qE '^ +--seed N .*\[1\]$'
 	vs-train --help | grep -qE '^  -m, --metric l2\|ip .*\[l2\]$'
-	vs-shard create --help | grep -qE '^ +--vnodes N .*\[1024\]$'
+	vs-shard create --help | grep -A 1 -e --vnodes | grep -q '\[1024\]$'
 }
 
 @test "--version: version, revision, instruction set, threads" {
