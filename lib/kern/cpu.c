@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+#if VS_KERN_X86
+#include <cpuid.h>
+#endif
 #if VS_KERN_NEON
 #include <sys/auxv.h>
 #endif
@@ -24,10 +27,19 @@ static const char *const words[] = {
 #define N_LEVELS (sizeof(words) / sizeof(words[0]))
 
 #if VS_KERN_X86
+/* Its registers are those of AVX; __builtin_cpu_supports of clang 14 does not
+ * know the word. */
+static bool has_f16c(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
 static bool has_avx2(void)
 {
 	return __builtin_cpu_supports("avx2") &&
-	       __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+	       __builtin_cpu_supports("fma") && has_f16c();
 }
 
 static bool has_avx512(void)
