@@ -113,6 +113,25 @@ one_kind() {
 	awk '$3 < 5000000000 || $3 >= 5000001500' one.tsv | wc -l | grep -qx 0
 }
 
+@test "ids are stored in 4 bytes as long as they fit" {
+	for base in 0 4294965795 4294965796 18446744073709550115; do
+		vs-build -q -i Flat --id-base $base -o b-$base.vss ../base.bvecs
+		vs-shard create -q -c c-$base --shards 2 --by range -i Flat \
+			--id-base $base ../base.bvecs
+		build_all c-$base 2
+		vs-query -q -k 10 -o one.tsv --replace b-$base.vss ../query.bvecs
+		vs-query -q -k 10 -o c.tsv --replace c-$base ../query.bvecs
+		cmp one.tsv c.tsv
+		cut -f 1,2,4 one.tsv >$base.txt
+		cmp 0.txt $base.txt
+	done
+	[ "$(stat -c %s b-0.vss)" -eq "$(stat -c %s b-4294965795.vss)" ]
+	[ "$(stat -c %s b-0.vss)" -lt "$(stat -c %s b-4294965796.vss)" ]
+	# of this collection only the last shard has an id of 2^32 - 1
+	[ "$(stat -c %s c-4294965796/shards/00000.vss)" -lt \
+		"$(stat -c %s c-4294965796/shards/00001.vss)" ]
+}
+
 @test "given ids: the same rows are found, ties in the order of ids" {
 	for s in bvecs fvecs; do
 		vs-build -q --replace -i Flat -o rows.vss "../base.$s"
