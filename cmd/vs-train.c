@@ -21,6 +21,9 @@ static const struct vs_opt rows[] = {
 	{ .name = "seed", .kind = VS_OPT_U64, .metavar = "N",
 	  .at = offsetof(struct args, op.seed), .def = "1",
 	  .help = "of all random choices" },
+	{ .name = "checkpoint-every", .kind = VS_OPT_U32, .metavar = "SECS",
+	  .at = offsetof(struct args, op.checkpoint_secs), .max = 1000000,
+	  .def = "5", .help = "seconds between checkpoints, at least" },
 	VS_ROW_OUT(struct args, io.out, "MODEL", "the model, NAME.vsm"),
 };
 

@@ -11,12 +11,38 @@
 #ifndef VS_KMEANS_H
 #define VS_KMEANS_H
 
+#include <stdbool.h>
+
 #include "vs/coarse.h"
+
+/* All that the rest of a run depends on, before the assignment of an
+ * iteration. */
+struct vs_kmeans_state {
+	uint32_t iteration;
+	double objective;    /* of the assignment before; -1: none */
+	uint64_t n_repaired;
+	uint64_t rng;        /* of the repairs */
+	float *centroids;    /* [nlist][dim], owned by vs_kmeans */
+};
+
+/* Keeps the state of a long run, so that a later one can go on from there and
+ * end with the same bits. */
+struct vs_kmeans_keep {
+	/* Fills all of *s, the centroids in place, and sets *found; what it
+	 * wrote is void when *found is false. */
+	int (*load)(void *arg, struct vs_kmeans_state *s, bool *found,
+		    struct vs_err *err);
+	/* Offered after each iteration, and with stopping set when a stop ends
+	 * the run while its state is whole. */
+	void (*save)(void *arg, const struct vs_kmeans_state *s, bool stopping);
+	void *arg;
+};
 
 struct vs_kmeans_params {
 	uint32_t nlist;
 	uint32_t iterations;
 	uint64_t seed;
+	const struct vs_kmeans_keep *keep; /* may be NULL */
 };
 
 struct vs_kmeans_result {

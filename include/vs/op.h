@@ -39,6 +39,7 @@ struct vs_train_args {
 	uint64_t sample;     /* rows to train on; 0: 256 per centroid */
 	uint32_t iterations; /* of Lloyd's algorithm */
 	uint64_t seed;
+	uint32_t checkpoint_secs; /* between checkpoints, at least */
 };
 int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 		struct vs_err *err) VS_MUST_CHECK;

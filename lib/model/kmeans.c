@@ -29,6 +29,9 @@ struct state {
 	atomic_size_t next; /* the cell to be updated next */
 	double scale;     /* f32: fixed point = trunc(x * scale) */
 	struct vs_rng repair;
+	double before;    /* objective of the assignment before; -1: none */
+	uint32_t iteration;
+	bool whole; /* centroids are those that the iteration began with */
 };
 
 static void state_clear(struct state *s)
@@ -342,6 +345,7 @@ static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 	out->imbalance = s->nlist * total / (double)n / (double)n;
 	if (last)
 		return 0;
+	s->whole = false;
 	atomic_store(&s->next, 0);
 	rc = vs_par_for(s->ctx, s->n_workers, update_cells, s, err);
 	if (rc != 0)
@@ -349,35 +353,101 @@ static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 	return repair_empty(s, &out->n_repaired, err);
 }
 
+/* Whatever was saved, going on from it must be sound. */
+static bool is_sound(const struct state *s, const struct vs_kmeans_state *k,
+		     uint32_t iterations)
+{
+	size_t n = (size_t)s->nlist * s->rows->dim, i;
+
+	for (i = 0; i < n; i++)
+		if (!isfinite(k->centroids[i]))
+			return false;
+	return k->iteration <= iterations;
+}
+
+/* The first centroids, or those of a saved state. */
+static int begin(struct state *s, const struct vs_kmeans_params *params,
+		 struct vs_kmeans_result *out, struct vs_err *err)
+{
+	const struct vs_kmeans_keep *keep = params->keep;
+	struct vs_kmeans_state k = { .centroids = s->centroids };
+	bool found = false;
+	int rc = keep == NULL ? 0 : keep->load(keep->arg, &k, &found, err);
+
+	if (rc != 0)
+		return rc;
+	if (!found || !is_sound(s, &k, params->iterations)) {
+		s->before = -1; /* none is that small */
+		vs_rng_init(&s->repair, params->seed, VS_STREAM_REPAIR);
+		return seed_centroids(s, params->seed, err);
+	}
+	s->iteration = k.iteration;
+	s->before = k.objective;
+	s->repair.state = k.rng;
+	out->n_repaired = k.n_repaired;
+	return 0;
+}
+
+static void offer_state(struct state *s, const struct vs_kmeans_params *params,
+			const struct vs_kmeans_result *out, bool stopping)
+{
+	struct vs_kmeans_state k = {
+		.iteration = s->iteration,
+		.objective = s->before,
+		.n_repaired = out->n_repaired,
+		.rng = s->repair.state,
+		.centroids = s->centroids,
+	};
+
+	if (params->keep != NULL)
+		params->keep->save(params->keep->arg, &k, stopping);
+}
+
+/* Stops at once when a stop is asked for, or does iteration s->iteration. */
+static int iterate_or_stop(struct state *s,
+			   const struct vs_kmeans_params *params,
+			   struct vs_kmeans_result *out, struct vs_err *err)
+{
+	uint32_t it = s->iteration;
+	int rc;
+
+	s->whole = true;
+	if (vs_ctx_stopping(s->ctx))
+		rc = vs_fail(err, VS_EAGAIN, "stopped in iteration %u of %u; "
+			     "run again", it, params->iterations);
+	else
+		rc = iterate(s, out, it == params->iterations, err);
+	if (rc == VS_EAGAIN && s->whole)
+		offer_state(s, params, out, true);
+	if (rc != 0)
+		return rc;
+	out->iterations = it;
+	vs_ctx_log(s->ctx, VS_LOG_DEBUG,
+		   "iteration %u: mean squared distance %.6g, imbalance %.3f",
+		   it, out->objective, out->imbalance);
+	vs_ctx_progress(s->ctx, "k-means", it, params->iterations,
+			"iterations");
+	return 0;
+}
+
 static int lloyd(struct state *s, const struct vs_kmeans_params *params,
 		 struct vs_kmeans_result *out, struct vs_err *err)
 {
-	double before = -1; /* none is that small */
 	uint64_t repaired;
-	uint32_t it;
 	int rc;
 
-	for (it = 0; it <= params->iterations; it++) {
-		if (vs_ctx_stopping(s->ctx))
-			return vs_fail(err, VS_EAGAIN,
-				       "stopped in iteration %u of %u; "
-				       "run again", it, params->iterations);
+	while (s->iteration <= params->iterations) {
 		repaired = out->n_repaired;
-		rc = iterate(s, out, it == params->iterations, err);
+		rc = iterate_or_stop(s, params, out, err);
 		if (rc != 0)
 			return rc;
-		out->iterations = it;
-		vs_ctx_log(s->ctx, VS_LOG_DEBUG,
-			   "iteration %u: mean squared distance %.6g, "
-			   "imbalance %.3f", it, out->objective,
-			   out->imbalance);
-		vs_ctx_progress(s->ctx, "k-means", it, params->iterations,
-				"iterations");
 		/* The objective has come to rest; rounds that go on without
 		 * lowering it are not worth their time. */
-		if (out->objective == before && repaired == out->n_repaired)
+		if (out->objective == s->before && repaired == out->n_repaired)
 			break;
-		before = out->objective;
+		s->before = out->objective;
+		if (s->iteration++ < params->iterations)
+			offer_state(s, params, out, false);
 	}
 	return 0;
 }
@@ -399,7 +469,6 @@ int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
 		return vs_fail(err, VS_EUSAGE,
 			       "%llu training rows; at most 2^32 - 1",
 			       (unsigned long long)rows->n);
-	vs_rng_init(&s.repair, params->seed, VS_STREAM_REPAIR);
 	s.centroids = vs_alloc(ctx, params->nlist, rows->dim * sizeof(float),
 			       "centroids", err);
 	if (s.centroids == NULL)
@@ -407,7 +476,7 @@ int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
 	rc = state_alloc(&s, err);
 	if (rc == 0) {
 		choose_scale(&s);
-		rc = seed_centroids(&s, params->seed, err);
+		rc = begin(&s, params, out, err);
 	}
 	if (rc == 0)
 		rc = lloyd(&s, params, out, err);

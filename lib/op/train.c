@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "op_int.h"
-#include "vs/kmeans.h"
+#include "train_keep.h"
 #include "vs/mem.h"
 #include "vs/rng.h"
 
@@ -19,6 +19,7 @@ struct train {
 	struct vs_model model;
 	uint64_t n_sample;
 	uint8_t *sample; /* [n_sample] rows */
+	struct vs_train_keep keep;
 	size_t block_rows;
 };
 
@@ -154,15 +155,17 @@ static int cluster_and_write(struct train *t, struct vs_err *err)
 	struct vs_rows rows = { t->sample, t->n_sample, t->model.dim,
 				t->model.dtype };
 	struct vs_kmeans_params params = { t->index.nlist, t->args->iterations,
-					   t->args->seed };
+					   t->args->seed, &t->keep.kmeans };
 	struct vs_model_notes notes = {
 		.n_input = vs_vecs_rows(t->vecs),
 		.n_sample = t->n_sample,
 		.seed = t->args->seed,
 	};
 	struct vs_kmeans_result r;
-	int rc = vs_kmeans(t->ctx, &rows, &params, &r, err);
+	int rc = vs_train_keep_start(&t->keep, &t->model, err);
 
+	if (rc == 0)
+		rc = vs_kmeans(t->ctx, &rows, &params, &r, err);
 	if (rc != 0)
 		return rc;
 	t->model.centroids = r.centroids;
@@ -172,6 +175,8 @@ static int cluster_and_write(struct train *t, struct vs_err *err)
 	notes.n_repaired = r.n_repaired;
 	rc = vs_model_write(t->ctx, t->args->io.out, &t->model, &notes,
 			    vs_op_how(t->args->io.replace), err);
+	if (rc == 0)
+		vs_train_keep_drop(&t->keep);
 	if (rc == 0)
 		vs_ctx_log(t->ctx, VS_LOG_INFO,
 			   "%s: %s from %llu of %llu rows, %u iterations, "
@@ -222,6 +227,8 @@ static int already_done(struct train *t, bool *done, struct vs_err *err)
 		return rc;
 	*done = true;
 	t->ctx->work.already = true;
+	/* A run that was killed just after it had published. */
+	vs_train_keep_drop(&t->keep);
 	vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: already done", out);
 	return 0;
 }
@@ -247,7 +254,10 @@ static int train(struct train *t, struct vs_err *err)
 		rc = choose_sample_size(t, err);
 	if (rc != 0)
 		return rc;
-	rc = vs_vecs_quick_digest(t->ctx, t->vecs, &t->quick, err);
+	rc = vs_train_keep_init(&t->keep, t->ctx, io->out,
+				t->args->checkpoint_secs, err);
+	if (rc == 0)
+		rc = vs_vecs_quick_digest(t->ctx, t->vecs, &t->quick, err);
 	if (rc == 0)
 		rc = fingerprint(t, err);
 	if (rc == 0 && !io->replace)
@@ -276,6 +286,7 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 				     args->io.n_inputs, err);
 	if (rc == 0)
 		rc = train(&t, err);
+	vs_train_keep_clear(&t.keep);
 	vs_free(ctx, t.sample);
 	vs_vecs_close(ctx, t.vecs);
 	return rc;

@@ -25,7 +25,7 @@ static void start(struct vs_ctx *ctx)
 static void run(struct vs_ctx *ctx, const struct gendata *g, uint32_t nlist,
 		uint32_t iterations, struct vs_kmeans_result *r)
 {
-	struct vs_kmeans_params p = { nlist, iterations, 1 };
+	struct vs_kmeans_params p = { nlist, iterations, 1, NULL };
 	struct vs_rows rows;
 	struct vs_err err;
 	int rc;
@@ -186,7 +186,7 @@ static void test_largest_values_stay_finite(void **state)
  * is used. */
 static void test_memory_is_as_foretold(void **state)
 {
-	struct vs_kmeans_params p = { 300, 2, 1 };
+	struct vs_kmeans_params p = { 300, 2, 1, NULL };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -209,7 +209,7 @@ static void test_memory_is_as_foretold(void **state)
 
 static void test_too_few_rows_are_refused(void **state)
 {
-	struct vs_kmeans_params p = { 11, 3, 1 };
+	struct vs_kmeans_params p = { 11, 3, 1, NULL };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -227,7 +227,7 @@ static void test_too_few_rows_are_refused(void **state)
 
 static void test_stop(void **state)
 {
-	struct vs_kmeans_params p = { 5, 3, 1 };
+	struct vs_kmeans_params p = { 5, 3, 1, NULL };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -246,6 +246,93 @@ static void test_stop(void **state)
 	gendata_free(&g);
 }
 
+/* Keeps one state, that before iteration at. */
+struct kept {
+	struct vs_kmeans_state state;
+	float centroids[31 * 17];
+	uint32_t at;
+	bool there;
+	unsigned n_loads, n_stops;
+};
+
+static int kept_load(void *arg, struct vs_kmeans_state *s, bool *found,
+		     struct vs_err *err)
+{
+	struct kept *k = arg;
+	float *to = s->centroids;
+
+	(void)err;
+	*found = k->there;
+	k->n_loads++;
+	if (!k->there)
+		return 0;
+	*s = k->state;
+	s->centroids = to;
+	memcpy(to, k->centroids, sizeof(k->centroids));
+	return 0;
+}
+
+static void kept_save(void *arg, const struct vs_kmeans_state *s,
+		      bool stopping)
+{
+	struct kept *k = arg;
+
+	k->n_stops += stopping;
+	if (s->iteration != k->at)
+		return;
+	k->state = *s;
+	k->there = true;
+	memcpy(k->centroids, s->centroids, sizeof(k->centroids));
+}
+
+static void run_kept(struct vs_ctx *ctx, const struct gendata *g,
+		     struct kept *k, struct vs_kmeans_result *r)
+{
+	const struct vs_kmeans_keep keep = { kept_load, kept_save, k };
+	struct vs_kmeans_params p = { 31, 6, 1, &keep };
+	struct vs_rows rows;
+	struct vs_err err;
+
+	gendata_rows(g, &rows);
+	assert_int_equal(vs_kmeans(ctx, &rows, &p, r, &err), 0);
+}
+
+/* From the state before any iteration the rest is the same; from one that
+ * cannot be, the whole is. */
+static void test_goes_on(void **state)
+{
+	struct vs_kmeans_result whole, r;
+	struct kept k;
+	struct gendata g;
+	struct vs_ctx ctx;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_F32, 60, 17, 3, 1); /* some cells are repaired */
+	run(&ctx, &g, 31, 6, &whole);
+	for (memset(&k, 0, sizeof(k)); k.at <= 7; k.at++) {
+		k.there = false;
+		run_kept(&ctx, &g, &k, &r);
+		vs_free(&ctx, r.centroids);
+		assert_int_equal(k.there, k.at >= 1 && k.at <= 6 &&
+						  k.at <= whole.iterations);
+		if (k.at == 3)
+			k.centroids[5] = NAN;
+		if (k.at == 4)
+			k.state.iteration = 8;
+		run_kept(&ctx, &g, &k, &r);
+		assert_memory_equal(r.centroids, whole.centroids,
+				    sizeof(k.centroids));
+		vs_free(&ctx, r.centroids);
+		r.centroids = whole.centroids;
+		assert_memory_equal(&r, &whole, sizeof(r));
+	}
+	assert_int_equal(k.n_stops, 0);
+	vs_free(&ctx, whole.centroids);
+	gendata_free(&g);
+	assert_int_equal(ctx.mem_now, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_memory_is_as_foretold),
 		cmocka_unit_test(test_too_few_rows_are_refused),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void make_model(struct vs_ctx *ctx, const struct gendata *g,
 		       enum vs_metric metric, uint32_t nlist,
 		       struct vs_model *m)
 {
-	struct vs_kmeans_params p = { nlist, 4, 1 };
+	struct vs_kmeans_params p = { nlist, 4, 1, NULL };
 	struct vs_kmeans_result r;
 	struct vs_rows rows;
 	struct vs_err err;

@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# A command that was stopped or killed goes on from its checkpoint when it is
+# run again, and ends with the same bytes; nothing else is believed.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	data=$VS_TOP/datasets/sift20k
+	train="-i IVF512,Flat --sample 20000 --iterations 12 $data/base.bvecs"
+}
+
+# Starts a command and sends it a signal once the checkpoint FILE is there.
+stop_at() { # FILE SIGNAL COMMAND...
+	python3 - "$@" <<-'PY'
+	import os, signal, subprocess, sys, time
+	file, sig, command = sys.argv[1], sys.argv[2], sys.argv[3:]
+	p = subprocess.Popen(command, stderr=subprocess.PIPE)
+	while file and not os.path.exists(file) and p.poll() is None:
+	    time.sleep(0.002)
+	t = time.monotonic()
+	p.send_signal(getattr(signal, sig))
+	sys.stderr.buffer.write(p.stderr.read())
+	p.wait()
+	assert time.monotonic() - t < 5, "slow to stop"
+	sys.exit(p.returncode if p.returncode >= 0 else 128 - p.returncode)
+	PY
+}
+
+@test "vs-train: stopped, run again, the same bytes" {
+	# shellcheck disable=SC2086 # a list of words
+	vs-train -q -o whole.vsm $train
+	for sig in TERM USR1 KILL INT; do
+		rm -f a.vsm .a.vsm.ckpt
+		# shellcheck disable=SC2086
+		run stop_at .a.vsm.ckpt SIG$sig vs-train -q \
+			--checkpoint-every 0 -o a.vsm $train
+		case $sig in
+		KILL) [ "$status" -eq 137 ] ;;
+		INT) [ "$status" -eq 130 ] ;;
+		*) [ "$status" -eq 75 ] ;;
+		esac
+		[ ! -e a.vsm ]
+		[ -e .a.vsm.ckpt ]
+		# shellcheck disable=SC2086
+		run vs-train -o a.vsm $train
+		[ "$status" -eq 0 ]
+		[[ $output == *'.a.vsm.ckpt: going on with iteration '[1-9]* ]]
+		cmp a.vsm whole.vsm
+		[ ! -e .a.vsm.ckpt ]
+	done
+}
+
+@test "vs-train: every checkpoint of a run leads to the same bytes" {
+	# shellcheck disable=SC2086
+	vs-train -q -o whole.vsm $train
+	n=0
+	while [ ! -e a.vsm ] && [ $n -lt 40 ]; do
+		n=$((n + 1))
+		# Kills at the first checkpoint that is new.
+		# shellcheck disable=SC2086
+		run python3 - $train <<-'PY'
+		import os, subprocess, sys, time
+		def state():
+		    try:
+		        return os.stat(".a.vsm.ckpt").st_ino
+		    except OSError:
+		        return None
+		old = state()
+		p = subprocess.Popen(["vs-train", "-q", "--checkpoint-every",
+		                      "0", "-o", "a.vsm"] + sys.argv[1:])
+		while state() == old and p.poll() is None:
+		    time.sleep(0.001)
+		p.kill()
+		p.wait()
+		PY
+		[ "$status" -eq 0 ]
+	done
+	[ $n -gt 3 ]
+	# shellcheck disable=SC2086
+	vs-train -q -o a.vsm $train
+	cmp a.vsm whole.vsm
+	[ ! -e .a.vsm.ckpt ]
+}
+
+@test "vs-train: a run of a moment writes no checkpoint" {
+	mkdir .a.vsm.ckpt # where one could not be written
+	run vs-train -o a.vsm -i IVF16,Flat "$data/base.bvecs"
+	[ "$status" -eq 0 ]
+	[[ $output != *'no checkpoint'* ]]
+}
+
+@test "vs-train: a damaged checkpoint, or another's, is passed over" {
+	# shellcheck disable=SC2086
+	vs-train -q -o whole.vsm $train
+	# shellcheck disable=SC2086
+	run stop_at .a.vsm.ckpt SIGTERM vs-train -q --checkpoint-every 0 \
+		-o a.vsm $train
+	cp .a.vsm.ckpt good
+	printf X | dd of=.a.vsm.ckpt bs=1 seek=5000 conv=notrunc status=none
+	# shellcheck disable=SC2086
+	run vs-train -o a.vsm $train
+	[ "$status" -eq 0 ]
+	[[ $output == *'.a.vsm.ckpt: its checksum does not fit; starting from the beginning'* ]]
+	cmp a.vsm whole.vsm
+	[ ! -e .a.vsm.ckpt ]
+	cp good .b.vsm.ckpt
+	# shellcheck disable=SC2086
+	run vs-train -o b.vsm --seed 2 $train
+	[ "$status" -eq 0 ]
+	[[ $output == *'.b.vsm.ckpt: is of other inputs or parameters; '* ]]
+	# shellcheck disable=SC2086
+	vs-train -q -o c.vsm --seed 2 $train
+	cmp b.vsm c.vsm
+}
+
+@test "vs-train: a checkpoint left by a run that had published goes away" {
+	# shellcheck disable=SC2086
+	vs-train -q -o a.vsm $train
+	echo >.a.vsm.ckpt
+	# shellcheck disable=SC2086
+	run vs-train -o a.vsm $train
+	[[ $output == *'already done' ]]
+	[ ! -e .a.vsm.ckpt ]
+}
+
+@test "vs-train: no room for a checkpoint is a warning, not an error" {
+	mkdir .a.vsm.ckpt
+	# shellcheck disable=SC2086
+	run vs-train --checkpoint-every 0 -o a.vsm $train
+	[ "$status" -eq 0 ]
+	[[ $output == *'no checkpoint: .a.vsm.ckpt: '* ]]
+	# shellcheck disable=SC2086
+	vs-train -q -o whole.vsm $train
+	cmp a.vsm whole.vsm
+}
