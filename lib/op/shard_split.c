@@ -49,7 +49,8 @@ static int look(struct split *s, struct vs_err *err)
 				&found, err);
 	vs_part_rows_close(s->ctx, &there);
 	if (!found && (rc == 0 || rc == VS_ENOINPUT)) {
-		vs_err_clear(err);
+		if (err != NULL)
+			vs_err_clear(err);
 		return 0;
 	}
 	if (rc == VS_EDATA)

@@ -30,7 +30,8 @@ static int found(int rc, const struct vs_err *why, struct vs_shard_state *out,
 {
 	if (rc != VS_EDATA && rc != VS_EVERSION && rc != VS_EIO &&
 	    rc != VS_ENOINPUT) {
-		*err = *why;
+		if (err != NULL)
+			*err = *why;
 		return rc;
 	}
 	out->state = VS_SHARD_DAMAGED;
