@@ -9,8 +9,8 @@
  *   F32_P       lanes of a vector
  *   F32_AHEAD   bytes that several queries fetch ahead, or 0
  *   f32t_t      the vector type, with f32t_zero, f32t_load (aligned),
- *               f32t_set1, f32t_madd(a, b, c) = a * b + c, f32t_sub,
- *               f32t_abs, f32t_store
+ *               f32t_set1, f32t_madd(a, b, c) = a * b + c,
+ *               f32t_apart(acc, x, y) = acc - |x - y|, f32t_store
  *   f32t_mask   what f32t_not_below(a, b) gives: lanes where !(a < b);
  *               f32t_or joins two, f32t_bits makes lane bits of one
  *
@@ -29,8 +29,7 @@
 /* L1 counts down, so that it is tested as products are. */
 #define T_MADD(k, r)                                                           \
 	a##k##_##r = task == F32_FILTER_L1                                     \
-			     ? f32t_sub(a##k##_##r,                            \
-					f32t_abs(f32t_sub(v##r, w##k)))        \
+			     ? f32t_apart(a##k##_##r, v##r, w##k)              \
 			     : f32t_madd(v##r, w##k, a##k##_##r);
 #define T_MADDS(k)                                                             \
 	f32t_t w##k = f32t_set1(q[k]);                                         \

@@ -37,16 +37,12 @@ VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
 	return a * b + c;
 }
 
-VS_INLINE f32t_t f32t_sub(f32t_t a, f32t_t b)
+VS_INLINE f32t_t f32t_apart(f32t_t acc, f32t_t x, f32t_t y)
 {
-	return a - b;
-}
+	f32t_t diff = x - y;
+	f32t_mask bits = (f32t_mask)diff & INT32_MAX; /* all but the sign */
 
-VS_INLINE f32t_t f32t_abs(f32t_t a)
-{
-	f32t_mask bits = (f32t_mask)a & INT32_MAX; /* all but the sign */
-
-	return (f32t_t)bits;
+	return acc - (f32t_t)bits;
 }
 
 VS_INLINE void f32t_store(float *p, f32t_t a)

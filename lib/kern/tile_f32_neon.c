@@ -38,14 +38,9 @@ VS_NEON VS_INLINE f32t_t f32t_madd(f32t_t a, f32t_t b, f32t_t c)
 	return vfmaq_f32(c, a, b);
 }
 
-VS_NEON VS_INLINE f32t_t f32t_sub(f32t_t a, f32t_t b)
+VS_NEON VS_INLINE f32t_t f32t_apart(f32t_t acc, f32t_t x, f32t_t y)
 {
-	return vsubq_f32(a, b);
-}
-
-VS_NEON VS_INLINE f32t_t f32t_abs(f32t_t a)
-{
-	return vabsq_f32(a);
+	return vsubq_f32(acc, vabdq_f32(x, y));
 }
 
 VS_NEON VS_INLINE void f32t_store(float *p, f32t_t a)
