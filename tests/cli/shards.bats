@@ -7,11 +7,13 @@ DTYPES="u8 f32"
 INDEXES="Flat IVF16,Flat"
 SHARDINGS="hash range"
 
-# base and queries of an element type, as base.TYPE.SUFFIX; prints the suffix
+# base and query files exist of u8, f32, i8 and f16; prints their suffix
 suffix() {
 	case $1 in
 	u8) echo bvecs ;;
 	f32) echo fvecs ;;
+	i8) echo i8bin ;;
+	f16) echo npy ;;
 	esac
 }
 
@@ -25,8 +27,24 @@ setup_file() {
 	$VECS convert "$DATA/query.bvecs" query.bvecs 0 40
 	$VECS shift base.fvecs base.bvecs
 	$VECS shift query.fvecs query.bvecs
-	python3 - <<-'PY'
-	import random
+	python3 - "$(dirname "$VECS")" <<-'PY'
+	import random, struct, sys
+	sys.path.insert(0, sys.argv[1])
+	sys.dont_write_bytecode = True
+	import vecs
+	for name in ("base", "query"):
+	    dim, rows = vecs.read_bvecs(name + ".bvecs")
+	    with open(name + ".i8bin", "wb") as f:
+	        f.write(struct.pack("<II", len(rows), dim))
+	        for r in rows:
+	            f.write(bytes((v + 128) % 256 for v in r))
+	    head = "{'descr': '<f2', 'fortran_order': False, 'shape': (%d, %d), }"
+	    head = (head % (len(rows), dim)).ljust(117) + "\n"
+	    with open(name + ".npy", "wb") as f:
+	        f.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)))
+	        f.write(head.encode())
+	        for r in rows:
+	            f.write(struct.pack("<%de" % dim, *[v * 0.37 - 20 for v in r]))
 	ids = random.Random(7).sample(range(2 ** 40), 1500)
 	ids[17] = 2 ** 64 - 2
 	open("ids.txt", "w").write("".join("%d\n" % i for i in ids))
@@ -84,6 +102,10 @@ one_kind() {
 		vs-shard create -q -c "$c" --shards 3 --by "$by" "${how[@]}" \
 			"$@" "../base.$s"
 		build_all "$c" 3
+		mv "$c/shards/00001.vss" direct.vss
+		vs-shard split -q -c "$c" --part 1/3
+		vs-build -q -c "$c" --part 1/3
+		cmp "$c/shards/00001.vss" direct.vss
 	done
 	for p in "${probes[@]}"; do
 		vs-query -q --replace -k 10 ${p:+-p "nprobe=$p"} -o one.tsv \
