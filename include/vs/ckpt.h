@@ -15,6 +15,7 @@
 
 /* Kinds; part of the file. */
 #define VS_CKPT_KMEANS 1u
+#define VS_CKPT_CELLS 2u
 
 #define VS_CKPT_HEAD_MAX 256u /* bytes of a task's own head */
 
@@ -25,6 +26,7 @@ struct vs_ckpt {
 	size_t n_head;
 	void *data; /* [n_data] */
 	size_t n_data;
+	bool growing; /* load: up to n_data bytes, which is set to how many */
 };
 
 /* The name of the checkpoint of an output, owned by the caller. */
@@ -41,6 +43,20 @@ int vs_ckpt_save(struct vs_ctx *ctx, const char *path,
  * for want of memory or when a stop is asked for. */
 int vs_ckpt_load(struct vs_ctx *ctx, const char *path, struct vs_ckpt *c,
 		 bool *found, struct vs_err *err) VS_MUST_CHECK;
+
+/* When to write one: not before every_secs have passed, nor so often that
+ * writing takes more than a part in 20 of the time, and at a stop only when
+ * it will not keep the caller waiting. */
+struct vs_ckpt_clock {
+	uint32_t every_secs;
+	double last_secs; /* when the last write ended */
+	double cost_secs; /* what it took */
+};
+void vs_ckpt_clock_start(struct vs_ckpt_clock *t, uint32_t every_secs);
+bool vs_ckpt_is_due(const struct vs_ckpt_clock *t, bool stopping);
+/* vs_ckpt_save, timed; failure is a warning in the log. */
+void vs_ckpt_offer(struct vs_ctx *ctx, struct vs_ckpt_clock *t,
+		   const char *path, const struct vs_ckpt *c);
 
 /* Removes it, if it is there; a warning when that cannot be done. */
 void vs_ckpt_remove(struct vs_ctx *ctx, const char *path);

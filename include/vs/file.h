@@ -87,6 +87,9 @@ uint64_t vs_out_size(const struct vs_out *o);
  * complete, stays, since others may use it already. */
 int vs_out_publish(struct vs_ctx *ctx, struct vs_out *o, enum vs_publish how,
 		   bool *existed, struct vs_err *err) VS_MUST_CHECK;
+/* Removes temporaries of this output that killed processes of this host left;
+ * vs_out_create does so, too.  Never fails. */
+void vs_out_sweep(struct vs_ctx *ctx, const char *path);
 /* Removes the temporary and frees o; o may be NULL. */
 void vs_out_abort(struct vs_ctx *ctx, struct vs_out *o);
 

@@ -231,5 +231,8 @@ int vs_cont_done(struct vs_ctx *ctx, const char *path,
 	else
 		rc = 1;
 	vs_free(ctx, f);
+	/* Of a run that was killed as it published. */
+	if (rc == 1)
+		vs_out_sweep(ctx, path);
 	return rc;
 }

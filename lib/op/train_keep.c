@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "vs/host.h"
 #include "vs/mem.h"
 #include "vs/num.h"
 
@@ -38,7 +37,6 @@ static int load(void *arg, struct vs_kmeans_state *s, bool *found,
 
 	k->file.data = s->centroids;
 	rc = vs_ckpt_load(k->ctx, k->path, &k->file, found, err);
-	k->last_secs = vs_host_secs();
 	if (rc != 0 || !*found)
 		return rc;
 	decode(k->head, s);
@@ -50,21 +48,12 @@ static int load(void *arg, struct vs_kmeans_state *s, bool *found,
 static void save(void *arg, const struct vs_kmeans_state *s, bool stopping)
 {
 	struct vs_train_keep *k = arg;
-	struct vs_err err = { 0 };
-	double now = vs_host_secs();
 
-	if (!stopping && now - k->last_secs < (double)k->every_secs)
+	if (!vs_ckpt_is_due(&k->clock, stopping))
 		return;
 	encode(s, k->head);
 	k->file.data = s->centroids;
-	if (vs_ckpt_save(k->ctx, k->path, &k->file, &err) != 0)
-		vs_ctx_log(k->ctx, VS_LOG_WARN, "no checkpoint: %s", err.msg);
-	else
-		vs_ctx_log(k->ctx, VS_LOG_DEBUG,
-			   "%s: checkpoint before iteration %u", k->path,
-			   s->iteration);
-	/* A slow disk must not be written to all the time. */
-	k->last_secs = vs_host_secs();
+	vs_ckpt_offer(k->ctx, &k->clock, k->path, &k->file);
 }
 
 int vs_train_keep_init(struct vs_train_keep *k, struct vs_ctx *ctx,
@@ -72,7 +61,7 @@ int vs_train_keep_init(struct vs_train_keep *k, struct vs_ctx *ctx,
 		       struct vs_err *err)
 {
 	k->ctx = ctx;
-	k->every_secs = every_secs;
+	vs_ckpt_clock_start(&k->clock, every_secs);
 	k->path = vs_ckpt_path(ctx, out, err);
 	return k->path == NULL ? VS_ENOMEM : 0;
 }

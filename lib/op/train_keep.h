@@ -12,8 +12,7 @@
 struct vs_train_keep {
 	struct vs_ctx *ctx;
 	char *path;
-	uint32_t every_secs;
-	double last_secs; /* when it was written last, or could have been */
+	struct vs_ckpt_clock clock;
 	uint8_t head[VS_TRAIN_HEAD];
 	struct vs_ckpt file;
 	struct vs_kmeans_keep kmeans; /* for vs_kmeans, after start */

@@ -3,12 +3,16 @@
 
 #include <string.h>
 
+#include "vs/host.h"
 #include "vs/mem.h"
 #include "vs/num.h"
 
 /* magic[8] kind[4] n_head[4] n_data[8] task[16], head, data, digest[16] */
 #define FRONT 40u
 #define FOOT sizeof(struct vs_digest)
+
+#define COST_SHARE 20 /* writing may take a 20th of the time */
+#define STOP_SECS 2.0 /* of the 5 that a stop may take */
 
 static const uint8_t magic[8] = { 0x89, 'V', 'S', 'K', '\r', '\n', 0x1a, '\n' };
 
@@ -101,12 +105,14 @@ static int read_rest(struct vs_ctx *ctx, struct vs_file *f,
 static int read_all(struct vs_ctx *ctx, struct vs_file *f, struct vs_ckpt *c,
 		    struct vs_err *err)
 {
-	uint64_t size = FRONT + c->n_head + c->n_data + FOOT;
 	uint8_t want[FRONT], front[FRONT];
+	uint64_t size;
 	int rc = vs_file_pread(ctx, f, front, FRONT, 0, err);
 
 	if (rc != 0)
 		return rc;
+	if (c->growing && vs_get_le64(front + 16) <= c->n_data)
+		c->n_data = (size_t)vs_get_le64(front + 16);
 	encode_front(c, want);
 	if (memcmp(front, want, sizeof(magic)) != 0)
 		return vs_fail(err, VS_EDATA, "%s: is no checkpoint",
@@ -115,6 +121,7 @@ static int read_all(struct vs_ctx *ctx, struct vs_file *f, struct vs_ckpt *c,
 		return vs_fail(err, VS_EDATA,
 			       "%s: is of other inputs or parameters",
 			       vs_file_path(f));
+	size = FRONT + c->n_head + c->n_data + FOOT;
 	if (vs_file_size(f) != size)
 		return vs_fail(err, VS_EDATA,
 			       "%s: has %llu bytes; expected %llu",
@@ -151,10 +158,42 @@ int vs_ckpt_load(struct vs_ctx *ctx, const char *path, struct vs_ckpt *c,
 	return 0;
 }
 
+void vs_ckpt_clock_start(struct vs_ckpt_clock *t, uint32_t every_secs)
+{
+	t->every_secs = every_secs;
+	t->last_secs = vs_host_secs();
+	t->cost_secs = 0;
+}
+
+bool vs_ckpt_is_due(const struct vs_ckpt_clock *t, bool stopping)
+{
+	double past = vs_host_secs() - t->last_secs;
+
+	if (stopping)
+		return t->cost_secs <= STOP_SECS;
+	return past >= (double)t->every_secs &&
+	       past >= t->cost_secs * (COST_SHARE - 1);
+}
+
+void vs_ckpt_offer(struct vs_ctx *ctx, struct vs_ckpt_clock *t,
+		   const char *path, const struct vs_ckpt *c)
+{
+	double start = vs_host_secs();
+	struct vs_err err = { 0 };
+
+	if (vs_ckpt_save(ctx, path, c, &err) != 0)
+		vs_ctx_log(ctx, VS_LOG_WARN, "no checkpoint: %s", err.msg);
+	t->last_secs = vs_host_secs();
+	/* With --checkpoint-every 0 each one is asked for, whatever it costs.
+	 */
+	t->cost_secs = t->every_secs == 0 ? 0 : t->last_secs - start;
+}
+
 void vs_ckpt_remove(struct vs_ctx *ctx, const char *path)
 {
 	struct vs_err err = { 0 };
 
+	vs_out_sweep(ctx, path);
 	if (vs_path_exists(ctx, path) && vs_path_unlink(ctx, path, &err) != 0)
 		vs_ctx_log(ctx, VS_LOG_WARN, "%s; it may be deleted", err.msg);
 }

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,7 +15,6 @@
 #include "vs/rng.h"
 
 #define NAME_ROOM 255 /* longest name where the file system does not say */
-#define HOST_MAX 32   /* bytes of the host name that are used */
 #define TEMP_TRIES 64
 
 int vs_dir_open_of(struct vs_ctx *ctx, struct vs_fd *dir, const char *path,
@@ -39,14 +39,14 @@ int vs_dir_open_of(struct vs_ctx *ctx, struct vs_fd *dir, const char *path,
 }
 
 /* The first part of the host name, in letters that are harmless in a name. */
-static void host_text(char out[HOST_MAX + 1])
+void vs_dir_host(char out[VS_DIR_HOST_MAX + 1])
 {
 	char full[256] = "";
 	size_t i;
 
 	if (gethostname(full, sizeof(full) - 1) != 0 || full[0] == '\0')
 		memcpy(full, "host", sizeof("host"));
-	for (i = 0; i < HOST_MAX && full[i] != '\0' && full[i] != '.'; i++) {
+	for (i = 0; i < VS_DIR_HOST_MAX && full[i] != '\0' && full[i] != '.'; i++) {
 		char c = full[i];
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			     (c >= '0' && c <= '9') || c == '-';
@@ -91,7 +91,7 @@ static size_t name_room(const struct vs_fd *dir)
 int vs_dir_temp(struct vs_ctx *ctx, const struct vs_fd *dir, const char *name,
 		struct vs_fd *f, char temp[256])
 {
-	char host[HOST_MAX + 1], tail[128];
+	char host[VS_DIR_HOST_MAX + 1], tail[128];
 	size_t room = name_room(dir), used;
 	uint64_t seed = random_u64();
 	unsigned i;
@@ -99,7 +99,7 @@ int vs_dir_temp(struct vs_ctx *ctx, const struct vs_fd *dir, const char *name,
 
 	if (strlen(name) > room)
 		return ENAMETOOLONG;
-	host_text(host);
+	vs_dir_host(host);
 	for (i = 0; sys == EEXIST && i < TEMP_TRIES; i++) {
 		used = (size_t)snprintf(
 			tail, sizeof(tail), ".vs-%s-%ld-%016llx.tmp", host,
@@ -113,6 +113,9 @@ int vs_dir_temp(struct vs_ctx *ctx, const struct vs_fd *dir, const char *name,
 		sys = vs_fd_open(ctx, f, dir->fd, temp,
 				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
 	}
+	/* Only a sign for vs_dir_sweep; some file systems have no locks. */
+	if (sys == 0)
+		(void)flock(f->fd, LOCK_EX | LOCK_NB);
 	return sys;
 }
 

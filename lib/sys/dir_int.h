@@ -13,11 +13,19 @@
  * leaves the place of the last component in *name. */
 int vs_dir_open_of(struct vs_ctx *ctx, struct vs_fd *dir, const char *path,
 		   const char **name);
-/* Creates a temporary ".NAME.vs-HOST-PID-RANDOM.tmp" for reading and writing.
+/* Creates a temporary ".NAME.vs-HOST-PID-RANDOM.tmp" for reading and writing,
+ * with a lock (flock) that goes away with this process.
  * NAME is shortened where the file system wants it; ENAMETOOLONG when name
  * itself does not fit. */
 int vs_dir_temp(struct vs_ctx *ctx, const struct vs_fd *dir, const char *name,
 		struct vs_fd *f, char temp[256]);
+/* The host as it stands in names of temporaries. */
+#define VS_DIR_HOST_MAX 32
+void vs_dir_host(char out[VS_DIR_HOST_MAX + 1]);
+/* Removes temporaries of name that processes of this host left when they were
+ * killed: the process is gone, and so is the lock that it held. */
+void vs_dir_sweep(struct vs_ctx *ctx, const struct vs_fd *dir,
+		  const char *name);
 /* Gives temp the name, which must be free: EEXIST when it is not.  temp may
  * remain as a second name of the file; the caller unlinks it. */
 int vs_dir_link(struct vs_ctx *ctx, const struct vs_fd *dir, const char *temp,

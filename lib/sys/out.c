@@ -75,6 +75,7 @@ static int open_temp(struct vs_ctx *ctx, struct vs_out *o, struct vs_err *err)
 			       "%s: names a directory; expected the name of a "
 			       "file in it",
 			       o->path);
+	vs_dir_sweep(ctx, &o->dir, o->name);
 	sys = vs_dir_temp(ctx, &o->dir, o->name, &o->fd, o->temp);
 	if (sys == 0)
 		return 0;
@@ -430,6 +431,18 @@ int vs_out_publish(struct vs_ctx *ctx, struct vs_out *o, enum vs_publish how,
 	}
 	vs_out_abort(ctx, o);
 	return rc;
+}
+
+void vs_out_sweep(struct vs_ctx *ctx, const char *path)
+{
+	struct vs_fd dir = { .fd = -1, .path = path };
+	const char *name;
+
+	if (vs_dir_open_of(ctx, &dir, path, &name) != 0)
+		return;
+	if (name[0] != '\0')
+		vs_dir_sweep(ctx, &dir, name);
+	(void)vs_fd_close(ctx, &dir);
 }
 
 void vs_out_abort(struct vs_ctx *ctx, struct vs_out *o)

@@ -394,12 +394,14 @@ static void test_beyond_4_gib(void **state)
 static void test_order_of_calls(void **state)
 {
 	static const unsigned char new_file[] = {
-		VS_CALL_STAT,  VS_CALL_OPEN,   VS_CALL_OPEN,   VS_CALL_WRITE,
+		VS_CALL_STAT,  VS_CALL_OPEN,   VS_CALL_LISTDIR, VS_CALL_OPEN,
+		VS_CALL_OPEN,  VS_CALL_WRITE,
 		VS_CALL_STAT,  VS_CALL_SYNC,   VS_CALL_CLOSE,  VS_CALL_RENAME,
 		VS_CALL_UNLINK, VS_CALL_SYNC,  VS_CALL_CLOSE
 	};
 	static const unsigned char replace[] = {
-		VS_CALL_STAT, VS_CALL_STAT, VS_CALL_OPEN,  VS_CALL_OPEN,
+		VS_CALL_STAT, VS_CALL_STAT, VS_CALL_OPEN,
+		VS_CALL_LISTDIR, VS_CALL_OPEN, VS_CALL_OPEN,
 		VS_CALL_WRITE, VS_CALL_STAT, VS_CALL_SYNC, VS_CALL_CLOSE,
 		VS_CALL_RENAME, VS_CALL_SYNC, VS_CALL_CLOSE
 	};
