@@ -373,7 +373,7 @@ static void test_infinite_on_request(void **state)
 	const float row[] = { 1, INFINITY, -INFINITY };
 	const float nan_row[] = { NAN, 1, 2 };
 	const char *path = tmpdir_file(&dir, "x.fvecs");
-	struct vs_vecs_options opt = { VS_FMT_AUTO, true };
+	struct vs_vecs_options opt = { .allow_infinite = true };
 	uint8_t file[16] = { 3 };
 	struct vs_vecs *v;
 	float got[3];
