@@ -19,6 +19,7 @@ static const struct vs_opt rows[] = {
 	  .help = "write the distances too, .fvecs" },
 	VS_ROW_OUT(struct args, io.out, "TRUTH",
 		   "the true neighbours, .ivecs or .vsh"),
+	VS_ROW_PLAN(struct args),
 };
 
 static const struct vs_opt_group groups[] = {
@@ -29,6 +30,7 @@ static const struct vs_opt_group groups[] = {
 
 static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 {
+	struct vs_plan plan = { 0 };
 	struct vs_query_report r = { 0 };
 	struct args *a = p;
 	char n[VS_COUNT_TEXT_MAX], m[VS_COUNT_TEXT_MAX];
@@ -38,8 +40,12 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = last;
 	a->op.queries = a->common.operands[last];
+	if (a->common.plan)
+		a->op.io.plan = &plan;
 	rc = vs_op_truth(ctx, &a->op, &r, err);
-	if (rc == 0 && r.already)
+	if (rc == 0 && a->common.plan)
+		vs_plan_print(ctx, &plan);
+	else if (rc == 0 && r.already)
 		vs_ctx_log(ctx, VS_LOG_INFO, "%s: already done", a->op.io.out);
 	else if (rc == 0)
 		vs_ctx_log(ctx, VS_LOG_INFO,

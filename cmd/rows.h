@@ -31,6 +31,12 @@ extern const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT];
 	  .metavar = (meta), .at = offsetof(s, op.member), .help = (text),    \
 	  .required = true }
 
+#define VS_ROW_PLAN(s)                                                        \
+	{ .name = "plan", .kind = VS_OPT_FLAG,                                \
+	  .at = offsetof(s, common.plan),                                     \
+	  .help = "say what would be read, made and needed, and make "        \
+		  "nothing" }
+
 #define VS_ROW_METRIC(s)                                                      \
 	.name = "metric", .letter = 'm', .kind = VS_OPT_WORD,                 \
 	.metavar = "METRIC", .words = vs_words_metric,                        \
@@ -42,5 +48,8 @@ extern const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT];
 	  .at = offsetof(s, op.format),                                       \
 	  .help = "format of the output",                                     \
 	  .def_text = "from its name; tsv for -" }
+
+/* Prints a plan to stdout (plan.c). */
+void vs_plan_print(const struct vs_ctx *ctx, const struct vs_plan *plan);
 
 #endif

@@ -48,6 +48,7 @@ static const struct vs_opt rows[] = {
 	{ VS_ROW_METRIC(struct args),
 	  .given = offsetof(struct args, op.metric_given),
 	  .help = "metric of later searches; beside -M it must agree" },
+	VS_ROW_PLAN(struct args),
 };
 
 static const struct vs_opt_group groups[] = {
@@ -58,14 +59,21 @@ static const struct vs_opt_group groups[] = {
 
 static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 {
+	struct vs_plan plan = { 0 };
 	struct args *a = p;
+	int rc;
 
 	if ((a->op.index != NULL) == (a->op.model != NULL))
 		return vs_fail(err, VS_EUSAGE,
 			       "expected either -i INDEX or -M MODEL");
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
-	return vs_op_shard_create(ctx, &a->op, err);
+	if (a->common.plan)
+		a->op.io.plan = &plan;
+	rc = vs_op_shard_create(ctx, &a->op, err);
+	if (rc == 0 && a->common.plan)
+		vs_plan_print(ctx, &plan);
+	return rc;
 }
 
 const struct vs_command vs_shard_create = {

@@ -28,6 +28,7 @@ struct vs_tool_args {
 	bool verbose;
 	const char *stats;   /* --stats FILE, or NULL */
 	const char *metrics; /* --metrics FILE, or NULL */
+	bool plan;           /* of commands that have VS_ROW_PLAN */
 	const char *const *operands;
 	size_t n_operands;
 };

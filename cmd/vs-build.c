@@ -39,6 +39,7 @@ static const struct vs_opt rows[] = {
 	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,
 	  .metavar = "SHARD", .at = offsetof(struct args, op.io.out),
 	  .help = "the shard, NAME.vss; not with -c" },
+	VS_ROW_PLAN(struct args),
 };
 
 static const struct vs_opt_group groups[] = {
@@ -79,6 +80,7 @@ static int check(const struct args *a, struct vs_err *err)
 
 static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 {
+	struct vs_plan plan = { 0 };
 	struct args *a = p;
 	int rc = check(a, err);
 
@@ -88,7 +90,12 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 		return rc;
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
-	return vs_op_build(ctx, &a->op, err);
+	if (a->common.plan)
+		a->op.io.plan = &plan;
+	rc = vs_op_build(ctx, &a->op, err);
+	if (rc == 0 && a->common.plan)
+		vs_plan_print(ctx, &plan);
+	return rc;
 }
 
 static const struct vs_command command = {

@@ -24,6 +24,7 @@ static const struct vs_opt rows[] = {
 	  .help = "compare inputs whole, not by samples, before an output "
 		  "counts as already done" },
 	VS_ROW_OUT(struct args, out, "HITS", "the merged hits"),
+	VS_ROW_PLAN(struct args),
 };
 
 static const struct vs_opt_group groups[] = {
@@ -33,11 +34,18 @@ static const struct vs_opt_group groups[] = {
 
 static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 {
+	struct vs_plan plan = { 0 };
 	struct args *a = p;
+	int rc;
 
 	a->op.parts = a->common.operands;
 	a->op.n_parts = a->common.n_operands;
-	return vs_op_merge(ctx, &a->op, err);
+	if (a->common.plan)
+		a->op.plan = &plan;
+	rc = vs_op_merge(ctx, &a->op, err);
+	if (rc == 0 && a->common.plan)
+		vs_plan_print(ctx, &plan);
+	return rc;
 }
 
 static const struct vs_command command = {

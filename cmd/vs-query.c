@@ -28,6 +28,7 @@ static const struct vs_opt rows[] = {
 	  .def_text = "all; with -o DIR/ the task id in a Slurm array job" },
 	VS_ROW_OUT(struct args, io.out, "HITS",
 		   "the hits; DIR/ names a file of the part inside"),
+	VS_ROW_PLAN(struct args),
 };
 
 static const struct vs_opt_group groups[] = {
@@ -65,6 +66,7 @@ static void say(struct vs_ctx *ctx, const struct args *a,
 
 static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 {
+	struct vs_plan plan = { 0 };
 	struct vs_query_report report = { 0 };
 	struct args *a = p;
 	const char *out = a->op.io.out;
@@ -79,8 +81,12 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	a->op.target = a->common.operands[0];
 	a->op.io.inputs = a->common.operands + 1;
 	a->op.io.n_inputs = a->common.n_operands - 1;
+	if (a->common.plan)
+		a->op.io.plan = &plan;
 	rc = vs_op_query(ctx, &a->op, &report, err);
-	if (rc == 0)
+	if (rc == 0 && a->common.plan)
+		vs_plan_print(ctx, &plan);
+	else if (rc == 0)
 		say(ctx, a, &report);
 	return rc;
 }

@@ -25,6 +25,7 @@ static const struct vs_opt rows[] = {
 	  .at = offsetof(struct args, op.checkpoint_secs), .max = 1000000,
 	  .def = "5", .help = "seconds between checkpoints, at least" },
 	VS_ROW_OUT(struct args, io.out, "MODEL", "the model, NAME.vsm"),
+	VS_ROW_PLAN(struct args),
 };
 
 static const struct vs_opt_group groups[] = {
@@ -35,11 +36,18 @@ static const struct vs_opt_group groups[] = {
 
 static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 {
+	struct vs_plan plan = { 0 };
 	struct args *a = p;
+	int rc;
 
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
-	return vs_op_train(ctx, &a->op, err);
+	if (a->common.plan)
+		a->op.io.plan = &plan;
+	rc = vs_op_train(ctx, &a->op, err);
+	if (rc == 0 && a->common.plan)
+		vs_plan_print(ctx, &plan);
+	return rc;
 }
 
 static const struct vs_command command = {

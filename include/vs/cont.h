@@ -84,6 +84,20 @@ void vs_cont_set_rows(struct vs_cont_writer *w, uint64_t n_rows);
  * there is a container of the same fingerprint, else VS_ECREATE. */
 int vs_cont_publish(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		    enum vs_publish how, struct vs_err *err) VS_MUST_CHECK;
+/* The size that a container will have, and the memory that writing it takes;
+ * begin with zero and add its sections in order.  A zst section is known only
+ * when it packs into one block of at most 4096 bytes, as the INFO of models
+ * and shards does. */
+struct vs_cont_sizes {
+	uint64_t sections; /* bytes after the front, rounded up */
+	uint64_t control;
+	uint64_t memory;     /* of the raw sections */
+	uint64_t memory_zst; /* and of a zst one beside them */
+};
+void vs_cont_sizes_raw(struct vs_cont_sizes *s, uint64_t n_bytes);
+void vs_cont_sizes_small_zst(struct vs_cont_sizes *s);
+uint64_t vs_cont_sizes_total(const struct vs_cont_sizes *s);
+
 void vs_cont_abort(struct vs_ctx *ctx, struct vs_cont_writer *w);
 
 struct vs_cont; /* an opened container */

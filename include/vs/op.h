@@ -6,6 +6,7 @@
 #define VS_OP_H
 
 #include "vs/hits.h"
+#include "vs/plan.h"
 #include "vs/vecs.h"
 
 struct vs_manifest; /* vs/manifest.h */
@@ -18,6 +19,7 @@ struct vs_op_io {
 	enum vs_vecs_format input_format; /* --input-format */
 	bool replace;                     /* --replace */
 	bool recheck;                     /* --recheck */
+	struct vs_plan *plan; /* --plan: fill it and make nothing; or NULL */
 };
 
 /* --part i/n; n == 0: not given; n == VS_PART_OF_MANIFEST: part i of as many
@@ -153,6 +155,7 @@ struct vs_merge_args {
 	bool replace;
 	bool recheck;
 	const char *allow_missing; /* "all" or "3,5", NULL: none may miss */
+	struct vs_plan *plan; /* as in struct vs_op_io */
 };
 /* Returns VS_EPARTIAL, with err filled, when shards were missing and allowed:
  * the output is complete and marked incomplete. */

@@ -27,6 +27,8 @@ struct vs_source {
 	void *arg;
 };
 
+struct vs_plan; /* vs/plan.h */
+
 struct vs_shard_spec {
 	struct vs_factory index;
 	enum vs_metric metric;
@@ -34,6 +36,7 @@ struct vs_shard_spec {
 	struct vs_digest fingerprint;
 	const struct vs_digest *ids; /* of all ids in order; NULL: not given */
 	enum vs_publish how;
+	struct vs_plan *plan; /* not NULL: only fill it */
 };
 
 /* Builds path from src.  IVF: one pass assigns the rows, further passes place

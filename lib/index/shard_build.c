@@ -13,6 +13,7 @@
 #include "shard_build_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
+#include "vs/plan.h"
 #include "vs/yaml.h"
 
 #define BLOCK_BYTES (2u << 20) /* rows read at a time */
@@ -349,6 +350,84 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 	return vs_cont_publish(b->ctx, w, b->spec->how, err);
 }
 
+/* Bytes of the shard when its rows take this many panels. */
+static uint64_t size_of(const struct vs_build *b, uint64_t panels,
+			struct vs_cont_sizes *out)
+{
+	struct vs_cont_sizes s = { 0 };
+	uint64_t slots = panels * VS_PANEL_ROWS;
+
+	if (b->spec->model != NULL)
+		vs_cont_sizes_raw(&s, (uint64_t)b->nlist * b->src->dim * 4);
+	vs_cont_sizes_raw(&s, ((uint64_t)b->nlist + 1) * 8);
+	vs_cont_sizes_raw(&s, panels * b->panel_bytes);
+	vs_cont_sizes_raw(&s, slots * 4);
+	vs_cont_sizes_raw(&s, slots * b->id_size);
+	vs_cont_sizes_small_zst(&s);
+	*out = s;
+	return vs_cont_sizes_total(&s);
+}
+
+/* The range of a build, beside the buffers of its writer: how far the memory
+ * ceiling makes it go.  Nothing allocated is touched. */
+static int plan_range(struct vs_build *b, const struct vs_cont_sizes *sizes,
+		      uint64_t *most, struct vs_err *err)
+{
+	void *raw, *zst;
+	int rc;
+
+	raw = vs_alloc(b->ctx, 1, sizes->memory, "block buffers", err);
+	if (raw == NULL)
+		return VS_ENOMEM;
+	rc = vs_build_range_alloc(b, most, err);
+	if (rc == 0) {
+		zst = vs_alloc(b->ctx, 1, sizes->memory_zst, "block buffer",
+			       err);
+		rc = zst == NULL ? VS_ENOMEM : 0;
+		vs_free(b->ctx, zst);
+	}
+	vs_free(b->ctx, raw);
+	return rc;
+}
+
+/* Allocates what the build would.  Cells are taken to be of one size. */
+static int plan(struct vs_build *b, struct vs_err *err)
+{
+	struct vs_plan *p = b->spec->plan;
+	struct vs_cont_sizes sizes;
+	uint64_t n = b->src->n_rows, most = 1, panels;
+	bool flat = b->spec->index.family == VS_FAMILY_FLAT;
+	uint32_t c;
+	int rc = build_alloc(b, err);
+
+	if (rc == 0 && !flat) {
+		b->cell = vs_alloc(b->ctx, n, sizeof(*b->cell),
+				   "cell numbers", err);
+		if (b->cell == NULL)
+			return VS_ENOMEM;
+		for (c = 0; c < b->nlist; c++)
+			b->cell_rows[c] = n / b->nlist + (c < n % b->nlist);
+	}
+	if (rc == 0)
+		rc = lay_out(b, err);
+	if (rc != 0)
+		return rc;
+	panels = b->cell_panel[b->nlist];
+	size_of(b, panels, &sizes);
+	rc = plan_range(b, &sizes, &most, err);
+	if (rc != 0)
+		return rc;
+	p->n_passes = flat ? 1 : 1 + vs_div_up(panels, most == 0 ? 1 : most);
+	p->memory = atomic_load(&b->ctx->mem_peak);
+	p->out_min = size_of(b, vs_panels_of(n), &sizes);
+	/* At worst every cell but one holds a single row. */
+	p->out_max = flat ? p->out_min :
+			    size_of(b, vs_panels_of(n) +
+					       vs_min_u64(b->nlist, n),
+				    &sizes);
+	return 0;
+}
+
 int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		   const struct vs_shard_spec *spec,
 		   const struct vs_source *src, struct vs_err *err)
@@ -368,7 +447,7 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: %s and a model do not go together", path,
 			       spec->index.text);
-	rc = build(&b, path, err);
+	rc = spec->plan != NULL ? plan(&b, err) : build(&b, path, err);
 	build_clear(&b);
 	return rc;
 }

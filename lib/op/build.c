@@ -267,6 +267,18 @@ static int check_ids(struct build *b, struct vs_source *src, struct vs_err *err)
 	return rc;
 }
 
+static int plan(struct build *b, const struct vs_source *src,
+		struct vs_err *err)
+{
+	struct vs_plan *p = b->args->io.plan;
+
+	vs_op_plan(p, "vectors", b->out);
+	p->n_rows = src->n_rows;
+	p->dim = src->dim;
+	p->dtype = src->dtype;
+	return vs_shard_build(b->ctx, b->out, &b->spec, src, err);
+}
+
 static int build(struct build *b, struct vs_err *err)
 {
 	struct vs_cont_head head = { .kind = VS_KIND_SHARD };
@@ -284,14 +296,19 @@ static int build(struct build *b, struct vs_err *err)
 	b->ctx->work.n_rows = src.n_rows;
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
+	b->spec.plan = b->args->io.plan;
 	head.fingerprint = b->spec.fingerprint;
 	if (!b->args->io.replace) {
 		rc = vs_cont_done(b->ctx, b->out, &head, err);
-		if (rc == 1)
+		if (rc == 1 && b->spec.plan != NULL)
+			b->spec.plan->already = true;
+		else if (rc == 1)
 			return already_done(b, &src, err);
 	}
-	if (rc == 0)
+	if (rc >= 0)
 		rc = check_ids(b, &src, err);
+	if (rc == 0 && b->spec.plan != NULL)
+		return plan(b, &src, err);
 	if (rc == 0)
 		rc = vs_shard_build(b->ctx, b->out, &b->spec, &src, err);
 	if (rc == 0)

@@ -349,6 +349,26 @@ static int report(struct merge *m, bool already, struct vs_err *err)
 		       vs_merge_list(p->missing, p->n_missing, list));
 }
 
+static int plan(struct merge *m, enum vs_hits_format format, bool already,
+		struct vs_err *err)
+{
+	struct vs_plan *p = m->args->plan;
+	const struct vs_hits_info *info = &m->parts.info;
+	int rc = alloc_block(m, err);
+
+	if (rc != 0)
+		return rc;
+	vs_op_plan(p, "parts", m->args->out);
+	vs_op_plan_hits(p, format, info->n_queries, info->k);
+	p->n_rows = m->parts.n_rows;
+	p->dim = info->dim;
+	p->dtype = info->dtype;
+	p->n_passes = 1;
+	p->memory = atomic_load(&m->ctx->mem_peak);
+	p->already = already;
+	return 0;
+}
+
 static int run(struct merge *m, struct vs_err *err)
 {
 	enum vs_hits_format format = m->args->format;
@@ -371,6 +391,8 @@ static int run(struct merge *m, struct vs_err *err)
 	m->ctx->work.n_rows = m->parts.n_rows;
 	m->ctx->work.n_queries = m->parts.info.n_queries;
 	m->ctx->work.n_missing = m->parts.n_missing;
+	if (m->args->plan != NULL)
+		return plan(m, format, already, err);
 	if (!already)
 		rc = make(m, format, err);
 	else if (m->args->recheck)

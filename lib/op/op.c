@@ -1,4 +1,5 @@
 /* op.c - small things that several operations share. */
+#include <stdio.h>
 #include <string.h>
 
 #include "op_int.h"
@@ -46,6 +47,22 @@ void vs_op_note_report(struct vs_ctx *ctx, const struct vs_query_report *r)
 	ctx->work.n_queries = r->n_queries;
 	ctx->work.n_distances = r->n_distances;
 	ctx->work.already = r->already;
+}
+
+void vs_op_plan(struct vs_plan *p, const char *what, const char *out)
+{
+	p->what = what;
+	snprintf(p->out, sizeof(p->out), "%s", out);
+}
+
+void vs_op_plan_hits(struct vs_plan *p, enum vs_hits_format format,
+		     uint64_t n_queries, uint32_t k)
+{
+	p->n_queries = n_queries;
+	if (format != VS_HITS_IVECS && format != VS_HITS_FVECS)
+		return;
+	p->out_min = n_queries * ((uint64_t)k + 1) * 4;
+	p->out_max = p->out_min;
 }
 
 enum vs_publish vs_op_how(bool replace)

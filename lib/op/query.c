@@ -112,7 +112,7 @@ static int name_output(struct search *s, enum vs_hits_format format,
 		s->out = vs_strdup(s->ctx, out, err);
 		return s->out == NULL ? VS_ENOMEM : 0;
 	}
-	rc = vs_path_mkdir(s->ctx, out, err);
+	rc = s->args->io.plan != NULL ? 0 : vs_path_mkdir(s->ctx, out, err);
 	if (rc != 0)
 		return rc;
 	s->out = vs_asprintf(s->ctx, err, "%s%spart-%05u-of-%05u.%s", out,
@@ -120,14 +120,20 @@ static int name_output(struct search *s, enum vs_hits_format format,
 	return s->out == NULL ? VS_ENOMEM : 0;
 }
 
-/* Queries that fit beside what is held already. */
-static uint64_t block_queries(const struct search *s)
+/* Memory of a query in a block. */
+static uint64_t query_bytes(const struct search *s)
 {
 	uint64_t row = (uint64_t)head_of(s)->dim *
 		       vs_dtype_size(head_of(s)->dtype);
-	uint64_t each = vs_batch_bytes_per_query(s->args->k) + row +
-			8 * (uint64_t)s->params.nprobe + 16;
-	uint64_t n = vs_mem_left(s->ctx) / 2 / each;
+
+	return vs_batch_bytes_per_query(s->args->k) + row +
+	       8 * (uint64_t)s->params.nprobe + 16;
+}
+
+/* Queries that fit beside what is held already. */
+static uint64_t block_queries(const struct search *s)
+{
+	uint64_t n = vs_mem_left(s->ctx) / 2 / query_bytes(s);
 
 	n = vs_min_u64(n, QUERIES_MAX);
 	n = vs_min_u64(n, s->info.n_queries);
@@ -254,6 +260,21 @@ static int already_done(struct search *s, enum vs_hits_format format,
 	return 0;
 }
 
+static void plan(struct search *s, enum vs_hits_format format)
+{
+	struct vs_plan *p = s->args->io.plan;
+	uint64_t most = block_queries(s);
+
+	vs_op_plan(p, "shards", s->out);
+	vs_op_plan_hits(p, format, s->info.n_queries, s->args->k);
+	p->n_rows = s->target.n_rows;
+	p->dim = head_of(s)->dim;
+	p->dtype = head_of(s)->dtype;
+	p->n_passes = vs_div_up(s->info.n_queries, most);
+	p->memory = atomic_load(&s->ctx->mem_now) + most * query_bytes(s);
+	p->already = s->report->already;
+}
+
 static int run(struct search *s, struct vs_err *err)
 {
 	enum vs_hits_format format = s->args->format;
@@ -264,6 +285,10 @@ static int run(struct search *s, struct vs_err *err)
 		rc = vs_hits_format_of(s->out, &format, err);
 	if (rc == 0)
 		rc = already_done(s, format, err);
+	if (rc == 0 && s->args->io.plan != NULL) {
+		plan(s, format);
+		return 0;
+	}
 	if (rc != 0 || s->report->already)
 		return rc;
 	first = s->target.shard[0];

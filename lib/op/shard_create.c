@@ -381,6 +381,29 @@ static int publish(struct create *c, struct vs_err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* A directory that is not there yet holds no manifest to compare with. */
+static int plan(struct create *c, struct vs_err *err)
+{
+	struct vs_plan *p = c->args->io.plan;
+	int rc = 0;
+
+	vs_op_plan(p, "vectors", c->args->collection);
+	p->n_rows = vs_vecs_rows(c->vecs);
+	p->dim = vs_vecs_dim(c->vecs);
+	p->dtype = vs_vecs_dtype(c->vecs);
+	p->n_passes = 1;
+	if (vs_path_is_dir(c->ctx, c->args->collection)) {
+		rc = describe(c, err);
+		if (rc == 0)
+			rc = compare(c, err);
+	}
+	if (rc < 0)
+		return rc;
+	p->already = rc == 1;
+	p->memory = atomic_load(&c->ctx->mem_peak);
+	return 0;
+}
+
 static int run(struct create *c, struct vs_err *err)
 {
 	const struct vs_shard_create_args *args = c->args;
@@ -397,6 +420,8 @@ static int run(struct create *c, struct vs_err *err)
 					&c->m, err);
 	if (rc == 0)
 		rc = vs_shard_plan_rule(args, c->m, err);
+	if (rc == 0 && args->io.plan != NULL)
+		return plan(c, err);
 	if (rc == 0)
 		rc = vs_path_mkdir(c->ctx, args->collection, err);
 	if (rc == 0)

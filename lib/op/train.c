@@ -72,14 +72,20 @@ static void warn_of_few_rows(const struct train *t)
 			   PER_CENTROID_LOW);
 }
 
-/* Refuses before the input is read what would fail after hours of it: the
- * sample and the state of k-means must fit together. */
-static int check_memory(struct train *t, struct vs_err *err)
+/* The sample and the state of k-means, which must fit together. */
+static uint64_t memory_need(const struct train *t)
 {
 	struct vs_rows rows = { NULL, t->n_sample, t->model.dim,
 				t->model.dtype };
-	uint64_t need = t->n_sample * vs_vecs_row_bytes(t->vecs) +
-			vs_kmeans_bytes(&rows, t->index.nlist);
+
+	return t->n_sample * vs_vecs_row_bytes(t->vecs) +
+	       vs_kmeans_bytes(&rows, t->index.nlist);
+}
+
+/* Refuses before the input is read what would fail after hours of it. */
+static int check_memory(struct train *t, struct vs_err *err)
+{
+	uint64_t need = memory_need(t);
 	char want[VS_SIZE_TEXT_MAX], most[VS_SIZE_TEXT_MAX];
 
 	if (need <= vs_mem_left(t->ctx))
@@ -233,6 +239,35 @@ static int already_done(struct train *t, bool *done, struct vs_err *err)
 	return 0;
 }
 
+static int plan(struct train *t, struct vs_err *err)
+{
+	struct vs_plan *p = t->args->io.plan;
+	struct vs_cont_head head = { .kind = VS_KIND_MODEL,
+				     .fingerprint = t->model.fingerprint };
+	struct vs_cont_sizes sizes = { 0 };
+	int rc = 0;
+
+	vs_op_plan(p, "vectors", t->args->io.out);
+	p->n_rows = vs_vecs_rows(t->vecs);
+	p->dim = t->model.dim;
+	p->dtype = t->model.dtype;
+	p->n_passes = 1;
+	p->memory = memory_need(t);
+	vs_cont_sizes_raw(&sizes, (uint64_t)t->index.nlist * p->dim * 4);
+	vs_cont_sizes_small_zst(&sizes);
+	p->out_min = vs_cont_sizes_total(&sizes);
+	p->out_max = p->out_min;
+	if (!t->args->io.replace)
+		rc = vs_cont_done(t->ctx, p->out, &head, err);
+	if (rc < 0)
+		return rc;
+	p->already = rc == 1;
+	if (p->already)
+		return 0;
+	warn_of_few_rows(t);
+	return check_memory(t, err);
+}
+
 static int train(struct train *t, struct vs_err *err)
 {
 	const struct vs_op_io *io = &t->args->io;
@@ -260,6 +295,8 @@ static int train(struct train *t, struct vs_err *err)
 		rc = vs_vecs_quick_digest(t->ctx, t->vecs, &t->quick, err);
 	if (rc == 0)
 		rc = fingerprint(t, err);
+	if (rc == 0 && io->plan != NULL)
+		return plan(t, err);
 	if (rc == 0 && !io->replace)
 		rc = already_done(t, &done, err);
 	if (rc != 0 || done)

@@ -189,6 +189,39 @@ static int blocks_alloc(struct truth *t, struct vs_err *err)
 	return t->terms == NULL ? VS_ENOMEM : 0;
 }
 
+static uint64_t query_bytes(const struct truth *t)
+{
+	return vs_batch_bytes_per_query(t->args->k) + t->row_bytes;
+}
+
+/* Queries that are compared in one pass over the vectors. */
+static uint64_t block_queries(const struct truth *t)
+{
+	uint64_t most = vs_mem_left(t->ctx) / 2 / query_bytes(t);
+
+	return vs_min_u64(t->info.n_queries, most == 0 ? 1 : most);
+}
+
+static int plan(struct truth *t, struct vs_err *err)
+{
+	struct vs_plan *p = t->args->io.plan;
+	uint64_t most;
+	int rc = blocks_alloc(t, err);
+
+	if (rc != 0)
+		return rc;
+	most = block_queries(t);
+	vs_op_plan(p, "vectors", t->args->io.out);
+	vs_op_plan_hits(p, t->format, t->info.n_queries, t->args->k);
+	p->n_rows = vs_vecs_rows(t->vecs);
+	p->dim = vs_vecs_dim(t->vecs);
+	p->dtype = dtype_of(t);
+	p->n_passes = vs_div_up(t->info.n_queries, most);
+	p->memory = atomic_load(&t->ctx->mem_now) + most * query_bytes(t);
+	p->already = t->report->already;
+	return 0;
+}
+
 static int scan_blocks(struct truth *t, struct vs_err *err)
 {
 	struct vs_rows rows = { NULL, 0, vs_vecs_dim(t->vecs), dtype_of(t) };
@@ -201,9 +234,7 @@ static int scan_blocks(struct truth *t, struct vs_err *err)
 	if (rc != 0)
 		return rc;
 	vs_vecs_digest_head(t->vecs, t->hash);
-	most = vs_mem_left(t->ctx) / 2 /
-	       (vs_batch_bytes_per_query(t->args->k) + t->row_bytes);
-	most = vs_min_u64(n, most == 0 ? 1 : most);
+	most = block_queries(t);
 	p = vs_alloc(t->ctx, most, t->row_bytes, "queries", err);
 	if (p == NULL)
 		return VS_ENOMEM;
@@ -389,6 +420,8 @@ static int run(struct truth *t, struct vs_err *err)
 		rc = vs_hits_format_of(t->args->io.out, &t->format, err);
 	if (rc == 0)
 		rc = already_done(t, err);
+	if (rc == 0 && t->args->io.plan != NULL)
+		return plan(t, err);
 	if (rc != 0 || t->report->already)
 		return rc;
 	rc = open_sinks(t, err);

@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# --plan: what a command would make and need is what it makes and needs.
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	data=$VS_TOP/datasets/sift20k
+}
+
+# plan_of COMMAND...: its plan in $output; nothing may be made or said.
+plan_of() {
+	ls -lAR --time-style=full-iso >before
+	run --separate-stderr "$@" --plan
+	[ "$status" -eq 0 ]
+	[ -z "$stderr" ]
+	ls -lAR --time-style=full-iso >after
+	diff <(grep -vE 'before|after|total|separate-stderr' before) \
+		<(grep -vE 'before|after|total|separate-stderr' after)
+	rm before after
+}
+
+# value NAME: of the plan in $output.
+value() {
+	sed -n "s/^$1: \([^#]*[^# ]\)\( #.*\)\{0,1\}$/\1/p" <<<"$output"
+}
+
+# exact FILE: the plan said the size that FILE has.
+exact() {
+	[ "$(value output_bytes)" = "$(stat -c %s "$1")" ]
+}
+
+@test "sizes of models, Flat shards and ivecs are exact" {
+	plan_of vs-train -i IVF32,Flat -o a.vsm "$data/base.bvecs"
+	[ "$(value rows)" = 20000 ]
+	[ "$(value dim)" = 128 ]
+	[ "$(value dtype)" = u8 ]
+	vs-train -q -i IVF32,Flat -o a.vsm "$data/base.bvecs"
+	exact a.vsm
+	# Sizes around whole panels and blocks.
+	for n in 1 15 16 17 8191 8192 20000; do
+		head -c $((132 * n)) "$data/base.bvecs" >part.bvecs
+		plan_of vs-build -i Flat -o part.vss part.bvecs
+		vs-build -q --replace -i Flat -o part.vss part.bvecs
+		exact part.vss
+		rm part.vss
+	done
+	vs-build -q -i Flat -o a.vss "$data/base.bvecs"
+	plan_of vs-query -k 7 -o h.ivecs a.vss "$data/query.bvecs"
+	vs-query -q -k 7 -o h.ivecs a.vss "$data/query.bvecs"
+	exact h.ivecs
+	plan_of vs-eval truth -k 7 -o t.fvecs "$data/base.bvecs" \
+		"$data/query.bvecs"
+	vs-eval truth -q -k 7 -o t.fvecs "$data/base.bvecs" \
+		"$data/query.bvecs"
+	exact t.fvecs
+	vs-query -q -k 7 -o h.vsh a.vss "$data/query.bvecs"
+	plan_of vs-merge -k 5 -o m.ivecs h.vsh
+	vs-merge -q -k 5 -o m.ivecs h.vsh
+	exact m.ivecs
+}
+
+@test "an IVF shard is within its limits" {
+	for nlist in 1 32 500; do
+		vs-train -q -i IVF$nlist,Flat -o a.vsm "$data/base.bvecs"
+		plan_of vs-build -M a.vsm -o a.vss "$data/base.bvecs"
+		vs-build -q -M a.vsm -o a.vss "$data/base.bvecs"
+		min=$(value output_bytes_min)
+		max=$(value output_bytes_max)
+		n=$(stat -c %s a.vss)
+		[ "$min" -le "$n" ]
+		[ "$n" -le "$max" ]
+		rm a.vsm a.vss
+	done
+}
+
+@test "memory and passes follow the ceiling" {
+	vs-train -q -i IVF32,Flat -o a.vsm "$data/base.bvecs"
+	plan_of vs-build -t 2 -M a.vsm -o a.vss "$data/base.bvecs"
+	[ "$(value passes)" = 2 ]
+	wide=$(value memory_bytes)
+	plan_of vs-build -t 2 --memory 4M -M a.vsm -o a.vss "$data/base.bvecs"
+	[ "$(value passes)" -gt 2 ]
+	[ "$(value memory_bytes)" -lt "$wide" ]
+	[ "$(value memory_bytes)" -le $((4 << 20)) ]
+	[ "$(value memory_ceiling_bytes)" = $((4 << 20)) ]
+	# What was said is near what is used.
+	vs-build -q -t 2 --stats s.json -M a.vsm -o a.vss "$data/base.bvecs"
+	used=$(sed -n 's/.*"peak_allocated_bytes": \([0-9]*\).*/\1/p' s.json)
+	[ $((wide * 10)) -ge $((used * 8)) ]
+	[ $((wide * 10)) -le $((used * 12)) ]
+}
+
+@test "what stands there already is said" {
+	vs-build -q -i Flat -o a.vss "$data/query.bvecs"
+	plan_of vs-build -i Flat -o a.vss "$data/query.bvecs"
+	[ "$(value state)" = 'already done' ]
+	plan_of vs-build -i Flat -o b.vss "$data/query.bvecs"
+	[ "$(value state)" = 'to be made' ]
+	# What would fail fails.
+	run vs-build --plan -i Flat -o a.vss "$data/base.bvecs"
+	[ "$status" -eq 73 ]
+	run vs-train --plan --memory 1M -i IVF512,Flat -o a.vsm \
+		"$data/base.bvecs"
+	[ "$status" -eq 71 ]
+}
+
+@test "a collection is planned without its directory" {
+	plan_of vs-shard create -c col --shards 3 -i Flat "$data/base.bvecs"
+	[ "$(value rows)" = 20000 ]
+	[ "$(value state)" = 'to be made' ]
+	vs-shard create -q -c col --shards 3 -i Flat "$data/base.bvecs"
+	plan_of vs-shard create -c col --shards 3 -i Flat "$data/base.bvecs"
+	[ "$(value state)" = 'already done' ]
+	plan_of vs-build -c col --part 1/3
+	vs-build -q -c col --part 1/3
+	exact "$(value output)"
+	plan_of vs-query -o hits/ --part 1/3 col "$data/query.bvecs"
+	[ "$(value output)" = hits/part-00001-of-00003.vsh ]
+	[ "$(value output_bytes)" = unknown ]
+}
