@@ -2,8 +2,9 @@
  *
  * One or several files are read as one set, rows numbered from 0 through all.
  * Layouts and their traps: man/vs.7 and the table in lib/data/vecs_format.c.
- * Values stay what they are in memory (f32, u8, i8, i32, ...); npy <f2 and <f8
- * rows become f32 (f2 exactly; f8 rounded, refused when out of range).
+ * Values stay what they are in memory (f32, u8, i8, i32, ...); npy <f8 rows
+ * become f32 (rounded, refused when out of range), and so do halves, exactly,
+ * unless the caller takes them as they are.
  */
 #ifndef VS_VECS_H
 #define VS_VECS_H
@@ -34,6 +35,7 @@ struct vs_vecs_options {
 	enum vs_vecs_format format; /* for all files; AUTO: from the names */
 	bool allow_infinite; /* distances of padded results may be infinite */
 	bool column; /* an npy array of one axis is n rows of one element */
+	bool native_f16; /* halves stay halves: VS_F16, 2 bytes in memory */
 };
 
 struct vs_vecs; /* an opened set */

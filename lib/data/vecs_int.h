@@ -55,6 +55,7 @@ struct vs_vecs_file {
 	size_t stride;
 	bool allow_infinite;
 	bool column;
+	bool native_f16;
 };
 
 struct vs_vecs {

@@ -42,6 +42,16 @@ static bool all_finite(const uint8_t *p, size_t n)
 	return (bad & signs) == 0;
 }
 
+static bool all_finite_f16(const uint8_t *p, size_t n)
+{
+	unsigned bad = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		bad |= ((vs_get_le16(p + 2 * i) & 0x7c00u) + 0x400u) & 0x8000u;
+	return bad == 0;
+}
+
 static void widen_f16(const uint8_t *src, size_t n, uint8_t *dst)
 {
 	float f;
@@ -91,6 +101,18 @@ static int strip_leads(const struct vs_vecs_file *f, const uint8_t *src,
 		       vs_vecs_format_name(f->format));
 }
 
+/* Element i of rows in memory as f32. */
+static float element(const struct vs_vecs_file *f, const uint8_t *rows,
+		     size_t i)
+{
+	float x;
+
+	if (f->dtype == VS_F16)
+		return vs_f32_of_f16(vs_get_le16(rows + 2 * i));
+	memcpy(&x, rows + 4 * i, sizeof(x));
+	return x;
+}
+
 static const char *value_text(float f, enum vs_dtype stored,
 			      const uint8_t *elem)
 {
@@ -112,10 +134,11 @@ static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
 	size_t elem = vs_dtype_size(f->stored), at, r, c;
 	float x = 0;
 
-	if (f->dtype != VS_F32 || all_finite(rows, n * f->dim))
+	if (f->dtype == VS_F16 ? all_finite_f16(rows, n * f->dim) :
+	    f->dtype != VS_F32 || all_finite(rows, n * f->dim))
 		return 0;
 	for (at = 0; at < n * f->dim; at++) {
-		memcpy(&x, rows + 4 * at, sizeof(x));
+		x = element(f, rows, at);
 		if (!allowed(f, x))
 			break;
 	}
@@ -139,7 +162,7 @@ static int decode(const struct vs_vecs_file *f, const uint8_t *src,
 
 	if (f->lead != 0)
 		rc = strip_leads(f, src, row, n, rows, err);
-	else if (f->stored == VS_F16)
+	else if (f->stored == VS_F16 && f->dtype == VS_F32)
 		widen_f16(src, n * f->dim, rows);
 	else if (f->stored == VS_F64)
 		narrow_f64(src, n * f->dim, rows);
