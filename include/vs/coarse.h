@@ -4,7 +4,7 @@
  * Scores come from f32 tiles; whatever the tile's error bound (vs/kern.h)
  * leaves open is settled by the canonical kernel, ties by the lower cell.  So
  * answers are the same for any instruction set, thread count and block size.
- * u8 rows are widened to f32 one tile at a time.
+ * Rows of bytes and halves are widened to f32 one tile at a time.
  */
 #ifndef VS_COARSE_H
 #define VS_COARSE_H
@@ -23,12 +23,12 @@ void vs_coarse_destroy(struct vs_ctx *ctx, struct vs_coarse *c);
  * take more where there is more. */
 uint64_t vs_coarse_bytes(uint32_t nlist, uint32_t dim);
 
-/* Rows of f32 or u8, dense: [n][dim]. */
+/* Rows of f32, f16, u8 or i8, dense: [n][dim]. */
 struct vs_rows {
 	const void *p;
 	uint64_t n;
 	uint32_t dim;
-	enum vs_dtype dtype; /* VS_F32 or VS_U8 */
+	enum vs_dtype dtype;
 };
 
 /* cell[i]: the centroid nearest to row i under L2, lowest on ties.  dist (may
@@ -38,8 +38,8 @@ int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 		     const struct vs_rows *rows, uint32_t *cell, float *dist,
 		     struct vs_err *err) VS_MUST_CHECK;
 
-/* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i under
- * metric (L2, or IP: largest product), the very nearest first, the others in
+/* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i (of
+ * largest product where metric is a similarity, else under L2), the very nearest first, the others in
  * ascending cell order.  1 <= nprobe <= nlist.  Parallel.  VS_EAGAIN when the
  * context says stop. */
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,

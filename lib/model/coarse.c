@@ -14,6 +14,7 @@
 #include "vs/kern.h"
 #include "vs/mem.h"
 #include "vs/par.h"
+#include "vs/rows.h"
 
 #define GROUPS_PER_ITEM 16u /* tiles of one item of the parallel loop */
 #define SAMPLE 64u /* scores that guess where the nprobe-th smallest lies */
@@ -106,7 +107,7 @@ fail:
 struct scratch {
 	float *packed;    /* [dim][VS_TILE_W] */
 	float *scores;    /* [VS_TILE_W][padded nlist] */
-	float *row;       /* one row widened to f32 */
+	float *wide;      /* [VS_TILE_W][dim]: the rows as f32 */
 	uint32_t *near;   /* cells within the bound */
 	struct vs_hit *hit; /* cells with canonical keys */
 };
@@ -131,7 +132,7 @@ struct job {
 static uint64_t scratch_bytes(uint32_t nlist, uint32_t dim)
 {
 	uint64_t padded = vs_panels_of(nlist) * VS_PANEL_ROWS;
-	uint64_t row = (VS_TILE_W + 1) * sizeof(float) * (uint64_t)dim;
+	uint64_t row = 2 * VS_TILE_W * sizeof(float) * (uint64_t)dim;
 
 	return padded * (VS_TILE_W * sizeof(float) + sizeof(uint32_t) +
 			 sizeof(struct vs_hit)) +
@@ -156,7 +157,7 @@ static void scratch_free(struct job *j)
 	for (t = 0; t < j->n_workers; t++) {
 		vs_free(j->ctx, j->scratch[t].packed);
 		vs_free(j->ctx, j->scratch[t].scores);
-		vs_free(j->ctx, j->scratch[t].row);
+		vs_free(j->ctx, j->scratch[t].wide);
 		vs_free(j->ctx, j->scratch[t].near);
 		vs_free(j->ctx, j->scratch[t].hit);
 	}
@@ -190,8 +191,9 @@ static int scratch_alloc(struct job *j, struct vs_err *err)
 				     what, err);
 		if (s->scores == NULL)
 			return VS_ENOMEM;
-		s->row = vs_alloc(ctx, j->c->dim, sizeof(float), what, err);
-		if (s->row == NULL)
+		s->wide = vs_alloc(ctx, j->c->dim, VS_TILE_W * sizeof(float),
+				   what, err);
+		if (s->wide == NULL)
 			return VS_ENOMEM;
 		s->near = vs_alloc(ctx, padded, sizeof(*s->near), what, err);
 		if (s->near == NULL)
@@ -203,18 +205,19 @@ static int scratch_alloc(struct job *j, struct vs_err *err)
 	return 0;
 }
 
-/* Row i as f32, in place or widened into s->row. */
-static const float *row_f32(const struct job *j, struct scratch *s, uint64_t i)
+/* Row i, the x-th of its tile, as f32: in place or widened. */
+static const float *row_f32(const struct job *j, const struct scratch *s,
+			    uint64_t i, size_t x)
 {
-	uint32_t dim = j->rows->dim, x;
-	const uint8_t *u8;
+	uint32_t dim = j->rows->dim;
+	const uint8_t *row = (const uint8_t *)j->rows->p +
+			     i * dim * vs_dtype_size(j->rows->dtype);
+	float *wide = s->wide + x * dim;
 
 	if (j->rows->dtype == VS_F32)
 		return (const float *)j->rows->p + i * dim;
-	u8 = (const uint8_t *)j->rows->p + i * dim;
-	for (x = 0; x < dim; x++)
-		s->row[x] = u8[x];
-	return s->row;
+	vs_row_widen(j->rows->dtype, row, dim, wide);
+	return wide;
 }
 
 /* The canonical rank key of row q and cell. */
@@ -272,11 +275,10 @@ static float open_zone(const struct job *j, const float *q)
 
 /* The best cell among those whose scores are within the bound of the best. */
 static void settle_nearest(const struct job *j, struct scratch *s, uint64_t i,
-			   const float *scores)
+			   const float *q, const float *scores)
 {
 	const struct vs_kern *kern = j->ctx->kern;
 	const struct vs_coarse *c = j->c;
-	const float *q = row_f32(j, s, i);
 	float best = kern->min_f32(scores, c->nlist);
 	float limit = best + open_zone(j, q);
 	size_t n = kern->select_le_f32(scores, c->nlist, limit, s->near);
@@ -373,11 +375,10 @@ static float nprobe_limit(const struct job *j, const float *scores,
 
 /* All cells surely in, and the doubtful ones by canonical key. */
 static void settle_probe(const struct job *j, struct scratch *s, uint64_t i,
-			 const float *scores)
+			 const float *q, const float *scores)
 {
 	const struct vs_kern *kern = j->ctx->kern;
 	const struct vs_coarse *c = j->c;
-	const float *q = row_f32(j, s, i);
 	float width = open_zone(j, q);
 	float limit = nprobe_limit(j, scores, s);
 	uint32_t *out = j->cells + i * j->nprobe;
@@ -418,7 +419,6 @@ static void run_tile(const struct job *j, struct scratch *s, uint64_t first,
 	const struct vs_coarse *c = j->c;
 	size_t padded = c->n_panels * VS_PANEL_ROWS, x;
 	const float *f32[VS_TILE_W];
-	const uint8_t *u8[VS_TILE_W];
 	struct vs_tile_f32 tile = {
 		.panels = c->panels,
 		.n_panels = c->n_panels,
@@ -429,21 +429,17 @@ static void run_tile(const struct job *j, struct scratch *s, uint64_t first,
 		.terms = j->metric == VS_IP ? c->zeros : c->terms,
 	};
 
-	for (x = 0; x < n_q; x++) {
-		f32[x] = (const float *)j->rows->p + (first + x) * c->dim;
-		u8[x] = (const uint8_t *)j->rows->p + (first + x) * c->dim;
-	}
-	if (j->rows->dtype == VS_F32)
-		vs_pack_queries_f32(f32, n_q, VS_TILE_W, c->dim, s->packed);
-	else
-		vs_pack_queries_u8_f32(u8, n_q, VS_TILE_W, c->dim, s->packed);
+	for (x = 0; x < n_q; x++)
+		f32[x] = row_f32(j, s, first + x, x);
+	vs_pack_queries_f32(f32, n_q, VS_TILE_W, c->dim, s->packed);
 	j->ctx->kern->scores_f32(&tile, s->scores, padded);
 	for (x = 0; x < n_q; x++) {
 		if (j->nprobe == 0)
-			settle_nearest(j, s, first + x,
+			settle_nearest(j, s, first + x, f32[x],
 				       s->scores + x * padded);
 		else
-			settle_probe(j, s, first + x, s->scores + x * padded);
+			settle_probe(j, s, first + x, f32[x],
+				     s->scores + x * padded);
 	}
 }
 
@@ -507,7 +503,8 @@ int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		    uint32_t nprobe, uint32_t *cells, struct vs_err *err)
 {
 	struct job j = {
-		.ctx = ctx, .c = c, .rows = queries, .metric = metric,
+		.ctx = ctx, .c = c, .rows = queries,
+		.metric = vs_metric_is_similarity(metric) ? VS_IP : VS_L2,
 		.nprobe = nprobe, .cells = cells,
 	};
 
