@@ -4,6 +4,8 @@
 const struct vs_opt_word vs_words_metric[] = {
 	{ "l2", VS_L2 },
 	{ "ip", VS_IP },
+	{ "cosine", VS_COSINE },
+	{ "l1", VS_L1 },
 	{ NULL, 0 },
 };
 
@@ -19,6 +21,19 @@ static const struct vs_opt_word words_input[] = {
 	{ "u8bin", VS_FMT_U8BIN }, { "i8bin", VS_FMT_I8BIN },
 	{ "ibin", VS_FMT_IBIN },   { "npy", VS_FMT_NPY },
 	{ NULL, 0 },
+};
+
+static const struct vs_opt_word words_zero[] = {
+	{ "refuse", 0 },
+	{ "keep", 1 },
+	{ NULL, 0 },
+};
+
+const struct vs_opt vs_rows_zero[1] = {
+	{ .name = "zero", .kind = VS_OPT_WORD, .metavar = "WORD",
+	  .words = words_zero, .at = offsetof(struct vs_op_io, zero),
+	  .def = "refuse",
+	  .help = "what to do with rows of zeros under cosine" },
 };
 
 const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT] = {

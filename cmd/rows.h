@@ -10,7 +10,7 @@
 #include "tool.h"
 #include "vs/op.h"
 
-/* l2, ip: the metrics that are searched so far. */
+/* l2, ip, cosine, l1 */
 extern const struct vs_opt_word vs_words_metric[];
 /* vsh, ivecs, fvecs, tsv, jsonl */
 extern const struct vs_opt_word vs_words_hits[];
@@ -25,6 +25,11 @@ extern const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT];
 /* --input-format alone: for what is never replaced. */
 #define VS_GROUP_INPUT(s)                                                     \
 	{ .rows = vs_rows_io, .n = 1, .base = offsetof(s, op.io) }
+
+/* --zero */
+extern const struct vs_opt vs_rows_zero[1];
+#define VS_GROUP_ZERO(s)                                                      \
+	{ .rows = vs_rows_zero, .n = 1, .base = offsetof(s, op.io) }
 
 #define VS_ROW_OUT(s, member, meta, text)                                     \
 	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,               \

@@ -11,13 +11,19 @@
 #define VS_BATCH_H
 
 #include "vs/coarse.h"
+#include "vs/code8.h"
 #include "vs/hit.h"
 
 struct vs_batch;
 
 struct vs_batch_spec {
-	enum vs_metric metric;  /* VS_L2 or VS_IP */
-	struct vs_rows queries; /* borrowed until destroy */
+	enum vs_metric metric;
+	enum vs_dtype dtype; /* of the rows: f32, f16, u8 or i8 */
+	/* Borrowed until destroy: f32 for f32 and f16 rows, else as the rows. */
+	struct vs_rows queries;
+	/* How float rows are coded, where a scan may have codes, or NULL;
+	 * borrowed until destroy. */
+	const struct vs_code8 *code8;
 	uint32_t k;             /* 1..VS_K_MAX */
 	bool in_double; /* f32 keys are accumulated in double, then rounded:
 			 * ground truth */
@@ -25,8 +31,11 @@ struct vs_batch_spec {
 
 /* Rows as panels (vs/kern.h) in memory. */
 struct vs_cell_view {
-	const void *panels; /* first panel of the piece */
+	const void *panels; /* first panel of the piece, as vs_panel_pack */
 	const void *terms;  /* int32_t or float per panel row */
+	const uint32_t *norms; /* per panel row: bytes under cosine, else NULL */
+	const uint8_t *codes;  /* u8 panels, of scans with codes only */
+	const float *slack;    /* per panel row, the same */
 	const void *ids;    /* per panel row, or NULL: id_base + row */
 	uint32_t id_size;   /* 4 or 8 */
 	uint64_t id_base;
@@ -35,12 +44,18 @@ struct vs_cell_view {
 
 /* What to scan. */
 struct vs_scan {
+	bool codes; /* rows have codes, as code8 of the batch says, which are
+		     * scanned in their place */
+	bool whole_rows; /* panels are 16 whole rows (vs/panel.h) */
 	size_t n_cells;
 	const uint64_t *cell_rows; /* [n_cells] */
 	/* Panels first..first+n-1 of a cell, verified, valid during the call
 	 * of vs_batch_scan.  May be called by several threads. */
 	int (*view)(void *arg, size_t cell, uint64_t first, uint64_t n,
 		    struct vs_cell_view *out, struct vs_err *err);
+	/* With codes: verifies a row of a cell before it is read, as view has
+	 * verified only codes. */
+	int (*touch)(void *arg, size_t cell, uint64_t row, struct vs_err *err);
 	/* Says that these panels will be wanted soon; may be NULL. */
 	void (*ahead)(void *arg, size_t cell, uint64_t first, uint64_t n);
 	void *arg;
@@ -54,6 +69,9 @@ int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
 		    struct vs_batch **out, struct vs_err *err) VS_MUST_CHECK;
 int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 		  const struct vs_scan *scan, struct vs_err *err) VS_MUST_CHECK;
+/* True when rows coded like this can be scanned by their codes: c is not NULL
+ * and says the same as the code8 of the batch. */
+bool vs_batch_knows(const struct vs_batch *b, const struct vs_code8 *c);
 /* Sorts and pads; *hits is [n_queries][k], owned by the batch. */
 int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 		    const struct vs_hit **hits,
@@ -62,7 +80,7 @@ int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 uint64_t vs_batch_distances(const struct vs_batch *b);
 void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b);
 
-/* Bytes a batch holds for each query. */
-uint64_t vs_batch_bytes_per_query(uint32_t k);
+/* Bytes a batch holds for each query, at most. */
+uint64_t vs_batch_bytes_per_query(uint32_t k, uint32_t dim);
 
 #endif

@@ -20,7 +20,7 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 
 /* Part of every fingerprint; raised whenever the same inputs and parameters
  * give other bytes. */
-#define VS_ALGORITHM_VERSION 1u
+#define VS_ALGORITHM_VERSION 2u
 
 #define VS_CONT_BLOCK 262144u /* bytes hashed (and packed) together */
 #define VS_CONT_SECTIONS_MAX 64u
@@ -34,6 +34,10 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 #define VS_SEC_CELL VS_TAG('C', 'E', 'L', 'L') /* u64 [nlist + 1] */
 #define VS_SEC_ROWS VS_TAG('R', 'O', 'W', 'S') /* panels */
 #define VS_SEC_TERM VS_TAG('T', 'E', 'R', 'M') /* i32 or f32 per panel row */
+#define VS_SEC_NORM VS_TAG('N', 'O', 'R', 'M') /* u32 per panel row */
+#define VS_SEC_QUAN VS_TAG('Q', 'U', 'A', 'N') /* f32 [2 * dim + 1] */
+#define VS_SEC_CODE VS_TAG('C', 'O', 'D', 'E') /* u8 panels of codes */
+#define VS_SEC_SLAK VS_TAG('S', 'L', 'A', 'K') /* f32 per panel row */
 #define VS_SEC_IDS VS_TAG('I', 'D', 'S', ' ')  /* u32 or u64 per panel row */
 #define VS_SEC_HITS VS_TAG('H', 'I', 'T', 'S') /* struct vs_hit [nq][k] */
 

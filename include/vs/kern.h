@@ -60,9 +60,12 @@ static inline uint64_t vs_panels_of(uint64_t n)
 	return n / VS_PANEL_ROWS + (n % VS_PANEL_ROWS != 0);
 }
 
+/* Of a panel as files hold it; those of halves are widened before use. */
 static inline size_t vs_panel_bytes(enum vs_dtype t, size_t d)
 {
-	return t == VS_U8 ? (d + 3) / 4 * 64 : d * 64;
+	if (t == VS_U8 || t == VS_I8)
+		return (d + 3) / 4 * 64;
+	return t == VS_F16 ? d * 32 : d * 64;
 }
 
 /* A row that passed a filter.  q: index in the tile, 0..w-1; row: index in the

@@ -11,6 +11,12 @@
 
 struct vs_manifest; /* vs/manifest.h */
 
+/* What is done with rows of zeros under cosine, which have no direction. */
+enum vs_zero {
+	VS_ZERO_REFUSE = 0,
+	VS_ZERO_KEEP = 1 /* their cosine with everything is 0 */
+};
+
 /* Shared by all operations that read vectors and write one output. */
 struct vs_op_io {
 	const char *out;           /* -o; "-" where a tool allows it */
@@ -19,6 +25,7 @@ struct vs_op_io {
 	enum vs_vecs_format input_format; /* --input-format */
 	bool replace;                     /* --replace */
 	bool recheck;                     /* --recheck */
+	enum vs_zero zero; /* --zero */
 	struct vs_plan *plan; /* --plan: fill it and make nothing; or NULL */
 };
 

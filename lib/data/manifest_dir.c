@@ -219,7 +219,8 @@ static int check_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 static int open_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 		       char **paths, struct vs_vecs **out, struct vs_err *err)
 {
-	const struct vs_vecs_options opt = { .format = m->input_format };
+	const struct vs_vecs_options opt = { .format = m->input_format,
+					     .native_f16 = true };
 	size_t i;
 	int rc;
 

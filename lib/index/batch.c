@@ -1,14 +1,17 @@
 /* batch.c - the batch engine: pieces of cells, groups of queries, tiles.
  *
  * Filtering and deciding are separate (ARCHITECTURE.md): this file drives the
- * filters; batch_take.c turns what passes into hits.
+ * filters; batch_query.c says what of a query they need, batch_take.c turns what
+ * passes into hits.
  */
 #include "vs/batch.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "batch_int.h"
 #include "vs/mem.h"
+#include "vs/panel.h"
 #include "vs/par.h"
 
 /* A piece of a cell: its panels stay in the second-level cache while all
@@ -25,68 +28,41 @@ struct piece {
 };
 
 struct scan_job {
+	enum vs_batch_way way;
 	struct vs_ctx *ctx;
 	struct vs_batch *b;
 	const struct vs_scan *scan;
 	struct piece *pieces;
 	size_t n_pieces;
-	void **packed; /* [n_threads]: one packed group */
+	struct vs_worker *workers; /* [n_threads] */
 };
 
-uint64_t vs_batch_bytes_per_query(uint32_t k)
+uint64_t vs_batch_bytes_per_query(uint32_t k, uint32_t dim)
 {
 	return vs_topk_slots(k) * sizeof(struct vs_hit) +
-	       sizeof(struct vs_query);
+	       sizeof(struct vs_query) + dim;
 }
 
 void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b)
 {
 	if (b == NULL)
 		return;
+	vs_free(ctx, b->own_bytes);
+	vs_free(ctx, b->ones);
 	vs_free(ctx, b->slots);
 	vs_free(ctx, b->query);
 	vs_free(ctx, b);
-}
-
-static void init_queries(struct vs_batch *b)
-{
-	const struct vs_rows *q = &b->spec.queries;
-	const uint8_t *u8 = q->p;
-	const float *f32 = q->p;
-	uint64_t i;
-	uint32_t x;
-
-	for (i = 0; i < q->n; i++) {
-		struct vs_query *s = &b->query[i];
-
-		s->top.slots = b->slots + i * vs_topk_slots(b->spec.k);
-		s->top.k = b->spec.k;
-		s->top.n = 0;
-		s->top.limit = VS_KEY_WORST;
-		atomic_init(&s->limit, VS_KEY_WORST);
-		atomic_flag_clear(&s->lock);
-		s->norm2_i = 0;
-		s->norm2_f = 0;
-		if (q->dtype == VS_F32) {
-			s->norm2_f = vs_norm2_f32(f32 + i * q->dim, q->dim);
-			continue;
-		}
-		for (x = 0; x < q->dim; x++)
-			s->norm2_i += (int64_t)u8[i * q->dim + x] *
-				      u8[i * q->dim + x];
-	}
 }
 
 int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
 		    struct vs_batch **out, struct vs_err *err)
 {
 	struct vs_batch *b = vs_zalloc(ctx, 1, sizeof(*b), "batch", err);
+	int rc = VS_ENOMEM;
 
 	if (b == NULL)
 		return VS_ENOMEM;
 	b->spec = *spec;
-	b->u8 = spec->queries.dtype == VS_U8;
-	b->similarity = vs_metric_is_similarity(spec->metric);
 	b->query = vs_alloc(ctx, spec->queries.n, sizeof(*b->query),
 			    "query states", err);
 	if (b->query == NULL)
@@ -97,12 +73,14 @@ int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
 	if (b->slots == NULL)
 		goto fail;
 	atomic_init(&b->n_distances, 0);
-	init_queries(b);
+	rc = vs_batch_prepare(ctx, b, err);
+	if (rc != 0)
+		goto fail;
 	*out = b;
 	return 0;
 fail:
 	vs_batch_destroy(ctx, b);
-	return VS_ENOMEM;
+	return rc;
 }
 
 static int finish_query(void *arg, size_t i, unsigned thread,
@@ -131,6 +109,16 @@ int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 	return rc;
 }
 
+bool vs_batch_knows(const struct vs_batch *b, const struct vs_code8 *c)
+{
+	const struct vs_code8 *own = b->spec.code8;
+
+	return own != NULL && c != NULL && c->dim == own->dim &&
+	       memcmp(&c->kappa, &own->kappa, sizeof(c->kappa)) == 0 &&
+	       memcmp(c->mid, own->mid, c->dim * sizeof(float)) == 0 &&
+	       memcmp(c->step, own->step, c->dim * sizeof(float)) == 0;
+}
+
 uint64_t vs_batch_distances(const struct vs_batch *b)
 {
 	return atomic_load_explicit(&b->n_distances, memory_order_relaxed);
@@ -143,11 +131,26 @@ static size_t queries_of(const struct scan_job *j, size_t cell)
 	return (size_t)(j->scan->start[cell + 1] - j->scan->start[cell]);
 }
 
+/* Whether pieces are not as the tiles of floats want them. */
+static bool widens(const struct scan_job *j)
+{
+	return j->way == VS_WAY_FLOAT &&
+	       (j->b->spec.dtype == VS_F16 || j->scan->whole_rows);
+}
+
 static size_t piece_panels(const struct scan_job *j)
 {
-	const struct vs_rows *q = &j->b->spec.queries;
-	size_t n = PIECE_BYTES / vs_panel_bytes(q->dtype, q->dim);
+	const struct vs_batch *b = j->b;
+	uint32_t dim = b->spec.queries.dim;
+	size_t n;
 
+	/* A piece that is widened whole must not be large. */
+	if (j->way == VS_WAY_FLOAT)
+		n = PIECE_BYTES / vs_panel_bytes(VS_F32, dim);
+	else
+		n = PIECE_BYTES / vs_panel_bytes(VS_U8, dim);
+	if (widens(j) && n < VS_TILE_PANELS)
+		return vs_max_size(n, 1);
 	n -= n % VS_TILE_PANELS;
 	return n < VS_TILE_PANELS ? VS_TILE_PANELS : n;
 }
@@ -194,49 +197,64 @@ static unsigned tile_width(size_t n)
 	return n > 1 ? 4 : 1;
 }
 
-static void pack_group(const struct vs_batch *b, struct vs_group *g,
-		       void *packed)
-{
-	const struct vs_rows *q = &b->spec.queries;
-	const float *f32[VS_TILE_W];
-	const uint8_t *u8[VS_TILE_W];
-	unsigned i;
-
-	g->packed = packed;
-	if (b->u8) {
-		for (i = 0; i < g->n; i++)
-			u8[i] = (const uint8_t *)q->p +
-				(size_t)g->query[i] * q->dim;
-		vs_pack_queries_u8(u8, g->n, g->w, q->dim, packed);
-	} else {
-		for (i = 0; i < g->n; i++)
-			f32[i] = (const float *)q->p +
-				 (size_t)g->query[i] * q->dim;
-		vs_pack_queries_f32(f32, g->n, g->w, q->dim, packed);
-	}
-}
-
 /* One group of queries over all panels of a piece. */
-static void scan_group(const struct vs_ctx *ctx, struct vs_batch *b,
-		       const struct vs_cell_view *v, struct vs_group *g)
+static int scan_group(const struct vs_ctx *ctx, struct vs_batch *b,
+		      const struct vs_cell_view *v, struct vs_group *g,
+		      struct vs_err *err)
 {
-	const struct vs_rows *q = &b->spec.queries;
-	size_t panel_bytes = vs_panel_bytes(q->dtype, q->dim);
 	size_t n_panels = (size_t)vs_panels_of(v->n_rows), at, n, step;
 	struct vs_pass pass[VS_PASS_MAX];
 	unsigned i;
+	int rc = 0;
 
 	for (i = 0; i < g->w; i++)
 		vs_group_limit(b, g, i);
 	/* The first step is short: it only fills empty heaps. */
 	step = 2;
-	for (at = 0; at < n_panels; at += n) {
+	for (at = 0; rc == 0 && at < n_panels; at += n) {
 		n = vs_min_size(step, n_panels - at);
 		step = VS_TILE_PANELS;
 		g->n_panels = n;
-		g->panels = (const uint8_t *)v->panels + at * panel_bytes;
 		g->first_row = at * VS_PANEL_ROWS;
-		vs_group_filter(ctx, b, v, g, pass);
+		rc = vs_group_filter(ctx, b, v, g, pass, err);
+	}
+	return rc;
+}
+
+/* Panels of floats from those of halves or of whole rows. */
+static void widen_piece(const struct scan_job *j, const struct vs_cell_view *v,
+			const struct piece *p, float *wide)
+{
+	const struct vs_panel_kind kind = {
+		.dtype = j->b->spec.dtype,
+		.dim = j->b->spec.queries.dim,
+		.whole_rows = j->scan->whole_rows,
+	};
+	size_t each = vs_panel_bytes(kind.dtype, kind.dim), i;
+
+	for (i = 0; i < p->n_panels; i++)
+		vs_panel_widen(&kind, (const uint8_t *)v->panels + i * each,
+			       wide + i * kind.dim * VS_PANEL_ROWS);
+}
+
+/* What the filter needs of a piece and no file holds: panels of floats; under
+ * cosine the lengths and sums of byte rows. */
+static void ready_piece(const struct scan_job *j, const struct vs_cell_view *v,
+			const struct piece *p, struct vs_worker *w)
+{
+	const int32_t *terms = v->terms;
+	size_t n = (size_t)p->n_panels * VS_PANEL_ROWS, i;
+
+	w->panels = v->panels;
+	if (widens(j)) {
+		widen_piece(j, v, p, w->wide);
+		w->panels = w->wide;
+	}
+	if (j->way != VS_WAY_COSINE)
+		return;
+	for (i = 0; i < n; i++) {
+		w->t0[i] = sqrtf((float)v->norms[i]);
+		w->t1[i] = (float)terms[i] * -0x1p-8f;
 	}
 }
 
@@ -273,7 +291,13 @@ static int scan_piece(void *arg, size_t item, unsigned thread,
 		return rc;
 	if (j->scan->start != NULL)
 		list = j->scan->query + j->scan->start[p->cell];
-	for (at = 0; at < n; at += g.n) {
+	g.scan = j->scan;
+	g.worker = &j->workers[thread];
+	g.way = j->way;
+	g.cell = p->cell;
+	g.first_panel = p->first;
+	ready_piece(j, &v, p, g.worker);
+	for (at = 0; rc == 0 && at < n; at += g.n) {
 		if (vs_ctx_stopping(j->ctx))
 			return vs_fail(err, VS_EAGAIN,
 				       "stopped while scanning; run again");
@@ -282,40 +306,68 @@ static int scan_piece(void *arg, size_t item, unsigned thread,
 		for (i = 0; i < g.n; i++)
 			g.query[i] = list != NULL ? list[at + i] :
 						    (uint32_t)(at + i);
-		pack_group(j->b, &g, j->packed[thread]);
-		scan_group(j->ctx, j->b, &v, &g);
+		vs_group_pack(j->b, &g);
+		rc = scan_group(j->ctx, j->b, &v, &g, err);
 	}
 	atomic_fetch_add_explicit(&j->b->n_distances, v.n_rows * n,
 				  memory_order_relaxed);
-	return 0;
+	return rc;
 }
 
 static void job_free(struct scan_job *j)
 {
 	unsigned t;
 
-	if (j->packed != NULL)
-		for (t = 0; t < j->ctx->n_threads; t++)
-			vs_free(j->ctx, j->packed[t]);
-	vs_free(j->ctx, j->packed);
+	for (t = 0; j->workers != NULL && t < j->ctx->n_threads; t++) {
+		vs_free(j->ctx, j->workers[t].packed);
+		vs_free(j->ctx, j->workers[t].wide);
+		vs_free(j->ctx, j->workers[t].t0);
+		vs_free(j->ctx, j->workers[t].t1);
+	}
+	vs_free(j->ctx, j->workers);
 	vs_free(j->ctx, j->pieces);
+}
+
+static int worker_alloc(const struct scan_job *j, struct vs_worker *w,
+			struct vs_err *err)
+{
+	const struct vs_batch *b = j->b;
+	uint32_t dim = b->spec.queries.dim;
+	size_t rows = piece_panels(j) * VS_PANEL_ROWS;
+
+	w->packed = vs_alloc(j->ctx, (size_t)vs_round_up(dim, 4),
+			     VS_TILE_W * (j->way == VS_WAY_FLOAT ? 4 : 1),
+			     "packed queries", err);
+	if (w->packed == NULL)
+		return VS_ENOMEM;
+	if (widens(j) || b->spec.dtype == VS_F16) {
+		w->wide = vs_alloc(j->ctx, widens(j) ? rows : 1,
+				   dim * sizeof(float), "rows", err);
+		if (w->wide == NULL)
+			return VS_ENOMEM;
+	}
+	if (j->way != VS_WAY_COSINE)
+		return 0;
+	w->t0 = vs_alloc(j->ctx, rows, sizeof(float), "terms", err);
+	if (w->t0 == NULL)
+		return VS_ENOMEM;
+	w->t1 = vs_alloc(j->ctx, rows, sizeof(float), "terms", err);
+	return w->t1 == NULL ? VS_ENOMEM : 0;
 }
 
 static int job_alloc(struct scan_job *j, struct vs_err *err)
 {
-	size_t dim4 = (size_t)vs_round_up(j->b->spec.queries.dim, 4);
 	unsigned t;
+	int rc;
 
-	j->packed = vs_zalloc(j->ctx, j->ctx->n_threads, sizeof(void *),
-			      "packed queries", err);
-	if (j->packed == NULL)
+	j->workers = vs_zalloc(j->ctx, j->ctx->n_threads, sizeof(*j->workers),
+			       "scans", err);
+	if (j->workers == NULL)
 		return VS_ENOMEM;
 	for (t = 0; t < j->ctx->n_threads; t++) {
-		j->packed[t] = vs_alloc(j->ctx, dim4,
-					VS_TILE_W * (j->b->u8 ? 1 : 4),
-					"packed queries", err);
-		if (j->packed[t] == NULL)
-			return VS_ENOMEM;
+		rc = worker_alloc(j, &j->workers[t], err);
+		if (rc != 0)
+			return rc;
 	}
 	return list_pieces(j, err);
 }
@@ -323,7 +375,12 @@ static int job_alloc(struct scan_job *j, struct vs_err *err)
 int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 		  const struct vs_scan *scan, struct vs_err *err)
 {
-	struct scan_job j = { .ctx = ctx, .b = b, .scan = scan };
+	struct scan_job j = {
+		.ctx = ctx,
+		.b = b,
+		.scan = scan,
+		.way = scan->codes ? VS_WAY_CODES : b->way,
+	};
 	int rc = job_alloc(&j, err);
 
 	if (rc == 0)

@@ -1,9 +1,19 @@
-/* batch_int.h - what the two halves of the batch engine share. */
+/* batch_int.h - what the parts of the batch engine share. */
 #ifndef VS_BATCH_INT_H
 #define VS_BATCH_INT_H
 
 #include "vs/batch.h"
 #include "vs/kern.h"
+
+/* How rows are filtered. */
+enum vs_batch_way {
+	VS_WAY_EXACT,  /* bytes, L2 and IP: a tile's score is the key */
+	VS_WAY_L1,     /* bytes, L1: the same */
+	VS_WAY_COSINE, /* bytes: linear bounds */
+	VS_WAY_ALL,    /* bytes too wide for tiles: all go to the canonical */
+	VS_WAY_FLOAT,  /* floats, by tiles of floats; halves are widened */
+	VS_WAY_CODES   /* floats, by tiles of their codes */
+};
 
 /* One query's state.  Threads scan different cells for the same query at the
  * same time: the heap is changed under the lock, and limit, the key of its
@@ -12,38 +22,72 @@ struct vs_query {
 	struct vs_topk top;
 	atomic_int_fast64_t limit;
 	atomic_flag lock;
-	int64_t norm2_i; /* |q|^2 of u8 queries */
-	double norm2_f;  /* |q|^2 of f32 queries */
+	int64_t norm2_i; /* of byte queries: of the bytes as panels hold them */
+	int64_t sum;     /* of i8 queries: of their elements */
+	double norm2;    /* |q|^2 */
+	double norm;
+	struct vs_code8_query code;
 };
 
 struct vs_batch {
 	struct vs_batch_spec spec;
-	bool u8;
+	enum vs_batch_way way; /* of rows without codes */
 	bool similarity;
+	const float *floats;    /* [n][dim], NULL for bytes */
+	const uint8_t *bytes;   /* [n][dim] as panels hold them */
+	uint8_t *own_bytes;     /* of i8 queries: bytes; of codes: v */
+	uint8_t *ones;          /* [dim], for i8 similarities */
 	struct vs_query *query; /* [n_queries] */
 	struct vs_hit *slots;   /* [n_queries][vs_topk_slots(k)] */
 	atomic_uint_fast64_t n_distances;
 };
 
+/* The scratch of a thread. */
+struct vs_worker {
+	void *packed;
+	float *wide; /* a piece as panels of f32, with codes a row of f32 */
+	const void *panels; /* of the piece, as kernels want them */
+	float *t0, *t1; /* terms of VS_WAY_COSINE, of a piece */
+};
+
 /* Up to VS_TILE_W queries on their way over a piece. */
 struct vs_group {
+	const struct vs_scan *scan;
+	struct vs_worker *worker;
+	enum vs_batch_way way;
+	size_t cell;
+	uint64_t first_panel; /* of the piece within the cell */
 	unsigned n, w;
 	uint32_t query[VS_TILE_W];
-	const void *packed;
-	const void *panels; /* of this step */
-	size_t n_panels;
 	size_t first_row; /* of this step within the piece */
+	size_t n_panels;  /* of this step */
 	int32_t limit_i[VS_TILE_W];
 	float limit_f[VS_TILE_W];
 	float gain[VS_TILE_W];
+	float c[VS_TILE_W], g0[VS_TILE_W], g1[VS_TILE_W];
 };
 
+/* Chooses the way and fills the states of all queries. */
+int vs_batch_prepare(struct vs_ctx *ctx, struct vs_batch *b,
+		     struct vs_err *err) VS_MUST_CHECK;
+/* Packs the queries of the group for the tile. */
+void vs_group_pack(const struct vs_batch *b, struct vs_group *g);
 /* Refreshes the tile limit of query i of the group from its heap. */
 void vs_group_limit(const struct vs_batch *b, struct vs_group *g, unsigned i);
 
 /* Filters one step and takes what passes into the heaps. */
-void vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
-		     const struct vs_cell_view *v, struct vs_group *g,
-		     struct vs_pass *pass);
+int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
+		    const struct vs_cell_view *v, struct vs_group *g,
+		    struct vs_pass *pass, struct vs_err *err) VS_MUST_CHECK;
+
+/* The canonical keys of the rows of one panel, as vs_panel_pack made it (but
+ * floats, if halves), for one query.  terms and norms: of the panel. */
+void vs_batch_panel_keys(const struct vs_ctx *ctx, const struct vs_batch *b,
+			 uint32_t query, const void *panel, const void *terms,
+			 const uint32_t *norms, int64_t key[VS_PANEL_ROWS]);
+
+/* The same of one row of floats, whole: the same bits. */
+int64_t vs_batch_row_key(const struct vs_ctx *ctx, const struct vs_batch *b,
+			 uint32_t query, const float *row, float term);
 
 #endif

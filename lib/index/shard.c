@@ -3,11 +3,12 @@
  */
 #include "vs/shard.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "shard_int.h"
-#include "vs/kern.h"
 #include "vs/mem.h"
+#include "vs/panel.h"
 #include "vs/yaml.h"
 
 #define INFO_MAX 65536u
@@ -57,6 +58,11 @@ uint64_t vs_shard_centroids_hash(const struct vs_shard *s)
 	return s->centroids_hash;
 }
 
+const struct vs_code8 *vs_shard_code8(const struct vs_shard *s)
+{
+	return s->code8.mid != NULL ? &s->code8 : NULL;
+}
+
 void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s)
 {
 	vs_free(ctx, s->centroids);
@@ -71,6 +77,7 @@ void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
 	vs_free(ctx, s->centroids);
 	vs_free(ctx, s->cell_rows);
 	vs_free(ctx, s->cell_panel);
+	vs_code8_free(ctx, &s->code8);
 	vs_free(ctx, s);
 }
 
@@ -201,6 +208,82 @@ static int find_rows(struct vs_shard *s, struct vs_err *err)
 	return 0;
 }
 
+/* A section of one item for each panel row. */
+static int find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
+		       struct vs_err *err)
+{
+	uint64_t panels = s->cell_panel[s->index.nlist];
+	int rc = vs_cont_find(s->cont, tag, 4, out, err);
+
+	if (rc == 0 && (out->count != panels * VS_PANEL_ROWS ||
+			(panels > 0 && out->p == NULL)))
+		rc = bad(s, "a section beside ROWS does not fit it", err);
+	return rc;
+}
+
+static int find_norms(struct vs_shard *s, struct vs_err *err)
+{
+	const struct vs_cont_head *h = vs_shard_head(s);
+
+	if (!vs_panel_has_norms(h->dtype, h->metric))
+		return 0;
+	return find_beside(s, VS_SEC_NORM, &s->norms, err);
+}
+
+static int read_ranges(struct vs_ctx *ctx, struct vs_shard *s,
+		       struct vs_err *err)
+{
+	uint32_t dim = vs_shard_head(s)->dim, i;
+	struct vs_span span;
+	int rc = vs_cont_find(s->cont, VS_SEC_QUAN, 4, &span, err);
+
+	if (rc == 0 && span.count != 2 * (uint64_t)dim + 1)
+		rc = bad(s, "QUAN does not fit the dimension", err);
+	if (rc == 0)
+		rc = vs_code8_alloc(ctx, dim, &s->code8, err);
+	if (rc == 0)
+		rc = vs_cont_read(ctx, s->cont, &span, 0, s->code8.mid,
+				  dim * sizeof(float), err);
+	if (rc == 0)
+		rc = vs_cont_read(ctx, s->cont, &span, dim * sizeof(float),
+				  s->code8.step, dim * sizeof(float), err);
+	if (rc == 0)
+		rc = vs_cont_read(ctx, s->cont, &span, 2 * dim * sizeof(float),
+				  &s->code8.kappa, sizeof(float), err);
+	for (i = 0; rc == 0 && i < dim; i++)
+		if (!isfinite(s->code8.mid[i]) || !(s->code8.step[i] >= 0) ||
+		    !isfinite(s->code8.step[i]))
+			rc = bad(s, "QUAN holds a range that is none", err);
+	if (rc == 0 && !(s->code8.kappa > 0 && isfinite(s->code8.kappa)))
+		rc = bad(s, "QUAN holds a range that is none", err);
+	return rc;
+}
+
+/* Shards of float rows have had codes since format 2 of their algorithm; one
+ * without them is scanned by its rows. */
+static int find_codes(struct vs_ctx *ctx, struct vs_shard *s,
+		      struct vs_err *err)
+{
+	const struct vs_cont_head *h = vs_shard_head(s);
+	uint64_t panels = s->cell_panel[s->index.nlist];
+	int rc;
+
+	if (!vs_code8_wanted(h->dtype, h->metric, h->dim) ||
+	    !vs_cont_has(s->cont, VS_SEC_QUAN))
+		return 0;
+	rc = read_ranges(ctx, s, err);
+	if (rc == 0)
+		rc = vs_cont_find(s->cont, VS_SEC_CODE,
+				  (uint32_t)vs_panel_bytes(VS_U8, h->dim),
+				  &s->codes, err);
+	if (rc == 0 && (s->codes.count != panels ||
+			(panels > 0 && s->codes.p == NULL)))
+		rc = bad(s, "CODE does not fit ROWS", err);
+	if (rc == 0)
+		rc = find_beside(s, VS_SEC_SLAK, &s->slack, err);
+	return rc;
+}
+
 static int read_centroids(struct vs_ctx *ctx, struct vs_shard *s,
 			  struct vs_err *err)
 {
@@ -222,16 +305,12 @@ static int check_head(const struct vs_shard *s, struct vs_err *err)
 {
 	const struct vs_cont_head *h = vs_shard_head(s);
 
-	if (h->dtype != VS_F32 && h->dtype != VS_U8)
+	if (h->dtype != VS_F32 && h->dtype != VS_F16 &&
+	    !vs_dtype_is_byte(h->dtype))
 		return vs_fail(err, VS_EVERSION,
 			       "%s: holds %s rows, which this version cannot "
 			       "search", vs_shard_path(s),
 			       vs_dtype_name(h->dtype));
-	if (h->metric != VS_L2 && h->metric != VS_IP)
-		return vs_fail(err, VS_EVERSION,
-			       "%s: has metric %s, which this version cannot "
-			       "search", vs_shard_path(s),
-			       vs_metric_name(h->metric));
 	if (h->dim < 1 || h->dim > VS_DIM_MAX)
 		return bad(s, "the dimension is out of range", err);
 	return 0;
@@ -257,6 +336,10 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 		rc = read_cells(ctx, s, err);
 	if (rc == 0)
 		rc = find_rows(s, err);
+	if (rc == 0)
+		rc = find_norms(s, err);
+	if (rc == 0)
+		rc = find_codes(ctx, s, err);
 	if (rc == 0)
 		rc = read_centroids(ctx, s, err);
 	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)

@@ -11,9 +11,10 @@
 #include <string.h>
 
 #include "shard_build_int.h"
-#include "vs/kern.h"
 #include "vs/mem.h"
+#include "vs/panel.h"
 #include "vs/plan.h"
+#include "vs/rows.h"
 #include "vs/yaml.h"
 
 #define BLOCK_BYTES (2u << 20) /* rows read at a time */
@@ -58,11 +59,40 @@ static void end_digest(struct vs_build *b)
 	b->hasher = NULL;
 }
 
+/* The cells of n rows of the block.  The centroids of similarities are unit
+ * vectors, and the one with the largest product is the nearest to the row
+ * scaled to length 1. */
+static int assign_block(struct vs_build *b, const struct vs_coarse *coarse,
+			size_t n, uint32_t *cell, struct vs_err *err)
+{
+	uint32_t dim = b->src->dim;
+	struct vs_rows rows = { b->block, n, dim, b->src->dtype };
+	size_t at, i;
+	int rc = 0;
+
+	if (!vs_metric_is_similarity(b->spec->metric))
+		return vs_coarse_assign(b->ctx, coarse, &rows, cell, NULL,
+					err);
+	rows.p = b->wide;
+	rows.dtype = VS_F32;
+	for (at = 0; rc == 0 && at < n; at += rows.n) {
+		rows.n = vs_min_size(b->wide_rows, n - at);
+		for (i = 0; i < rows.n; i++) {
+			vs_row_widen(b->src->dtype,
+				     b->block + (at + i) * b->row_bytes, dim,
+				     b->wide + i * dim);
+			vs_row_unit(b->wide + i * dim, dim);
+		}
+		rc = vs_coarse_assign(b->ctx, coarse, &rows, cell + at, NULL,
+				      err);
+	}
+	return rc;
+}
+
 /* First pass of IVF: the cell of every row. */
 static int assign_all(struct vs_build *b, struct vs_err *err)
 {
 	const struct vs_model *m = b->spec->model;
-	struct vs_rows rows = { b->block, 0, b->src->dim, b->src->dtype };
 	struct vs_coarse *coarse;
 	uint64_t done = 0, i;
 	size_t got;
@@ -84,9 +114,7 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 			rc = count_mismatch(b, done + got, err);
 			break;
 		}
-		rows.n = got;
-		rc = vs_coarse_assign(b->ctx, coarse, &rows, b->cell + done,
-				      NULL, err);
+		rc = assign_block(b, coarse, got, b->cell + done, err);
 		done += got;
 		vs_ctx_progress(b->ctx, "assign", done, b->src->n_rows,
 				"rows");
@@ -231,6 +259,80 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 	return rc;
 }
 
+/* How rows are coded: mid, step and kappa one after the other. */
+static int write_ranges(struct vs_build *b, struct vs_err *err)
+{
+	size_t n = b->src->dim;
+	unsigned section;
+	int rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_QUAN, 2 * n + 1, 4,
+				 &section, err);
+
+	if (rc == 0)
+		rc = vs_cont_write(b->ctx, b->w, section, 0, b->code8.mid,
+				   n * 4, err);
+	if (rc == 0)
+		rc = vs_cont_write(b->ctx, b->w, section, n * 4, b->code8.step,
+				   n * 4, err);
+	if (rc == 0)
+		rc = vs_cont_write(b->ctx, b->w, section, 2 * n * 4,
+				   &b->code8.kappa, 4, err);
+	return rc;
+}
+
+static int add_code_sections(struct vs_build *b, uint64_t panels,
+			     struct vs_err *err)
+{
+	uint64_t slots = panels * VS_PANEL_ROWS;
+	int rc = 0;
+
+	if (b->norms)
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_NORM, slots, 4,
+				     &b->sec_norms, err);
+	if (rc != 0 || b->code8.mid == NULL)
+		return rc;
+	rc = write_ranges(b, err);
+	if (rc == 0)
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CODE, panels,
+				     (uint32_t)vs_panel_bytes(VS_U8,
+							      b->src->dim),
+				     &b->sec_codes, err);
+	if (rc == 0)
+		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_SLAK, slots, 4,
+				     &b->sec_slack, err);
+	return rc;
+}
+
+/* Learns how to code rows from a sample of what the stream is taken from. */
+static int learn_ranges(struct vs_build *b, struct vs_err *err)
+{
+	const struct vs_source *src = b->src;
+	size_t n = (size_t)vs_code8_sample(src->dim), got = 0, i;
+	float *wide = NULL;
+	uint8_t *rows;
+	int rc;
+
+	if (!vs_code8_wanted(src->dtype, b->spec->metric, src->dim))
+		return 0;
+	rows = vs_alloc(b->ctx, n, b->row_bytes, "sample", err);
+	if (rows == NULL)
+		return VS_ENOMEM;
+	rc = src->sample(src->arg, b->ctx, rows, n, &got, err);
+	if (rc == 0) {
+		wide = vs_alloc(b->ctx, got, src->dim * sizeof(float),
+				"sample", err);
+		rc = wide == NULL ? VS_ENOMEM : 0;
+	}
+	for (i = 0; rc == 0 && i < got; i++)
+		vs_row_widen(src->dtype, rows + i * b->row_bytes, src->dim,
+			     wide + i * src->dim);
+	if (rc == 0 && got > 0)
+		rc = vs_code8_train(b->ctx, wide, got, src->dim, &b->code8,
+				    err);
+	vs_free(b->ctx, wide);
+	vs_free(b->ctx, rows);
+	return rc;
+}
+
 static int add_sections(struct vs_build *b, struct vs_err *err)
 {
 	uint64_t panels = b->cell_panel[b->nlist];
@@ -247,6 +349,8 @@ static int add_sections(struct vs_build *b, struct vs_err *err)
 	if (rc == 0)
 		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_IDS, slots,
 				     b->id_size, &b->sec_ids, err);
+	if (rc == 0)
+		rc = add_code_sections(b, panels, err);
 	return rc;
 }
 
@@ -275,10 +379,12 @@ static void build_clear(struct vs_build *b)
 	vs_hasher_destroy(b->ctx, b->hasher);
 	vs_free(b->ctx, b->block);
 	vs_free(b->ctx, b->block_ids);
+	vs_free(b->ctx, b->wide);
 	vs_free(b->ctx, b->cell);
 	vs_free(b->ctx, b->cell_rows);
 	vs_free(b->ctx, b->cell_panel);
 	vs_free(b->ctx, b->next);
+	vs_code8_free(b->ctx, &b->code8);
 	vs_build_range_free(b);
 }
 
@@ -298,6 +404,17 @@ static int build_alloc(struct vs_build *b, struct vs_err *err)
 	b->block_ids = vs_alloc(ctx, b->block_rows, 8, "ids", err);
 	if (b->block_ids == NULL)
 		return VS_ENOMEM;
+	if (b->spec->model != NULL &&
+	    vs_metric_is_similarity(b->spec->metric)) {
+		b->wide_rows = (size_t)vs_min_u64(BLOCK_BYTES,
+						  vs_mem_left(ctx) / 8) /
+			       (b->src->dim * sizeof(float));
+		b->wide_rows = vs_max_size(b->wide_rows, 1);
+		b->wide = vs_alloc(ctx, b->wide_rows,
+				   b->src->dim * sizeof(float), "rows", err);
+		if (b->wide == NULL)
+			return VS_ENOMEM;
+	}
 	b->cell_rows = vs_zalloc(ctx, n_cells, 8, "cells", err);
 	if (b->cell_rows == NULL)
 		return VS_ENOMEM;
@@ -323,8 +440,10 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		.dtype = b->src->dtype,
 	};
 	struct vs_cont_writer *w;
-	int rc = build_alloc(b, err);
+	int rc = learn_ranges(b, err);
 
+	if (rc == 0)
+		rc = build_alloc(b, err);
 	if (rc != 0)
 		return rc;
 	vs_hasher_add_u64(b->hasher, b->src->dtype);
@@ -440,6 +559,7 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		.row_bytes = src->dim * vs_dtype_size(src->dtype),
 		.panel_bytes = vs_panel_bytes(src->dtype, src->dim),
 		.id_size = src->id_max < UINT32_MAX ? 4 : 8,
+		.norms = vs_panel_has_norms(src->dtype, spec->metric),
 	};
 	int rc;
 

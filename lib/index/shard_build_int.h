@@ -13,10 +13,15 @@ struct vs_build {
 	size_t panel_bytes;
 	uint32_t id_size;
 
+	struct vs_code8 code8; /* mid NULL: rows have no codes */
+	bool norms;
+
 	/* reading */
 	uint8_t *block;      /* [block_rows] rows */
 	uint64_t *block_ids; /* [block_rows] */
 	size_t block_rows;
+	float *wide; /* [wide_rows]: rows as unit vectors, for similarities */
+	size_t wide_rows;
 	uint64_t n_done;          /* Flat: rows placed so far */
 	struct vs_hasher *hasher; /* NULL once the digest is complete */
 	struct vs_digest input;
@@ -36,6 +41,7 @@ struct vs_build {
 	/* writing */
 	struct vs_cont_writer *w;
 	unsigned sec_rows, sec_terms, sec_ids;
+	unsigned sec_norms, sec_codes, sec_slack;
 	struct vs_build_slot *slots;
 	size_t n_slots;
 	size_t slot_panels; /* panels of a slot */

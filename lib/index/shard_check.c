@@ -15,7 +15,7 @@
 struct check {
 	struct vs_ctx *ctx;
 	struct vs_shard *s;
-	uint8_t **row; /* [n_threads]: one row each */
+	uint8_t **row; /* [n_threads]: a row as f32 and its codes */
 };
 
 /* Where the check is, for messages. */
@@ -61,6 +61,32 @@ static bool all_finite(const float *row, size_t dim)
 	return true;
 }
 
+/* Norm, codes and slack are those of the row. */
+static int check_beside(const struct check *k, const struct place *at,
+			uint8_t *row, uint32_t norm, struct vs_err *err)
+{
+	const struct vs_shard *s = k->s;
+	uint32_t dim = vs_shard_head(s)->dim, i;
+	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
+	uint8_t *codes = row + dim * sizeof(float);
+	const uint8_t *panel;
+	float slack;
+
+	if (s->norms.p != NULL && vs_get_le32(s->norms.p + slot * 4) != norm)
+		return wrong(k, at, "does not fit its norm", err);
+	if (s->code8.mid == NULL)
+		return 0;
+	slack = vs_code8_encode(&s->code8, (const float *)(const void *)row,
+				codes);
+	if (vs_get_le32(s->slack.p + slot * 4) != vs_f32_bits(slack))
+		return wrong(k, at, "does not fit its slack", err);
+	panel = s->codes.p + at->panel * s->codes.item;
+	for (i = 0; i < dim; i++)
+		if (panel[i / 4 * 64 + at->lane * 4 + i % 4] != codes[i])
+			return wrong(k, at, "does not fit its codes", err);
+	return 0;
+}
+
 static int check_row(const struct check *k, const struct place *at, bool real,
 		     uint8_t *row, struct vs_err *err)
 {
@@ -69,28 +95,29 @@ static int check_row(const struct check *k, const struct place *at, bool real,
 	const uint8_t *panel = s->rows.p + at->panel * s->panel_bytes;
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
 	uint64_t none = s->ids.item == 4 ? UINT32_MAX : VS_ID_NONE;
-	const struct vs_panel_kind kind = { h->dtype, h->metric, h->dim };
+	const struct vs_panel_kind kind = { h->dtype, h->metric, h->dim,
+					    s->code8.mid != NULL };
+	bool byte = vs_dtype_is_byte(h->dtype);
+	uint32_t norm;
 
-	if (h->dtype == VS_U8)
-		vs_unpack_row_u8(panel, at->lane, h->dim, row);
-	else
-		vs_unpack_row_f32((const float *)(const void *)panel,
-				  at->lane, h->dim,
-				  (float *)(void *)row);
+	vs_panel_unpack(&kind, panel, at->lane, row);
 	if ((id_at(s, slot) == none) == real)
 		return wrong(k, at, real ? "has no id" :
 					   "is padding and has an id", err);
-	if (!real)
-		return all_zero(row, h->dim * vs_dtype_size(h->dtype)) ?
+	if (!real) {
+		/* Zero bytes of i8 panels stand for -128. */
+		if (h->dtype == VS_I8)
+			vs_unpack_row_u8(panel, at->lane, h->dim, row);
+		return all_zero(row, h->dim * (byte ? 1 : sizeof(float))) ?
 			       0 :
 			       wrong(k, at, "is padding and not zero", err);
-	if (h->dtype == VS_F32 &&
-	    !all_finite((const float *)(const void *)row, h->dim))
+	}
+	if (!byte && !all_finite((const float *)(const void *)row, h->dim))
 		return wrong(k, at, "is not finite", err);
 	if ((int32_t)vs_get_le32(s->terms.p + slot * 4) !=
-	    vs_panel_term(&kind, row))
+	    vs_panel_term(&kind, row, &norm))
 		return wrong(k, at, "does not fit its term", err);
-	return 0;
+	return check_beside(k, at, row, norm, err);
 }
 
 static int check_cell(void *arg, size_t cell, unsigned thread,
@@ -126,8 +153,8 @@ int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s, struct vs_err *err)
 	if (k.row == NULL)
 		return VS_ENOMEM;
 	for (t = 0; rc == 0 && t < ctx->n_threads; t++) {
-		k.row[t] = vs_alloc(ctx, h->dim, vs_dtype_size(h->dtype),
-				    "rows", err);
+		k.row[t] = vs_alloc(ctx, h->dim, sizeof(float) + 1, "rows",
+				    err);
 		rc = k.row[t] == NULL ? VS_ENOMEM : 0;
 	}
 	if (rc == 0)

@@ -16,6 +16,9 @@ struct vs_shard {
 	uint64_t *cell_panel;  /* [nlist + 1]: first panel of each cell */
 	size_t panel_bytes;
 	struct vs_span rows, terms, ids;
+	struct vs_span norms;        /* p NULL: no norms */
+	struct vs_code8 code8;       /* mid NULL: no codes */
+	struct vs_span codes, slack; /* with codes */
 };
 
 #endif

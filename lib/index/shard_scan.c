@@ -10,38 +10,75 @@
 struct view_arg {
 	struct vs_ctx *ctx;
 	struct vs_shard *s;
+	bool codes; /* are scanned in place of rows */
 };
 
 static void ahead(void *arg, size_t cell, uint64_t first, uint64_t n)
 {
 	const struct view_arg *a = arg;
-	uint64_t panel = a->s->cell_panel[cell] + first;
+	const struct vs_shard *s = a->s;
+	uint64_t panel = s->cell_panel[cell] + first;
+	const struct vs_span *scanned = a->codes ? &s->codes : &s->rows;
 
-	vs_cont_willneed(a->s->cont, &a->s->rows, panel * a->s->panel_bytes,
-			 n * a->s->panel_bytes);
+	vs_cont_willneed(s->cont, scanned, panel * scanned->item,
+			 n * scanned->item);
+}
+
+/* Panels first.. of a section with one item for each panel, verified. */
+static int touch_panels(const struct view_arg *a, const struct vs_span *span,
+			uint64_t panel, uint64_t n, struct vs_err *err)
+{
+	return vs_cont_touch(a->ctx, a->s->cont, span, panel * span->item,
+			     n * span->item, err);
+}
+
+/* The same of one with an item for each row. */
+static int touch_beside(const struct view_arg *a, const struct vs_span *span,
+			uint64_t panel, uint64_t n, struct vs_err *err)
+{
+	return vs_cont_touch(a->ctx, a->s->cont, span,
+			     panel * VS_PANEL_ROWS * span->item,
+			     n * VS_PANEL_ROWS * span->item, err);
+}
+
+static int touch(void *arg, size_t cell, uint64_t row, struct vs_err *err)
+{
+	const struct view_arg *a = arg;
+	const struct vs_shard *s = a->s;
+	uint64_t bytes = s->panel_bytes / VS_PANEL_ROWS;
+
+	row += s->cell_panel[cell] * VS_PANEL_ROWS;
+	return vs_cont_touch(a->ctx, s->cont, &s->rows, row * bytes, bytes,
+			     err);
 }
 
 static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 		struct vs_cell_view *out, struct vs_err *err)
 {
-	struct view_arg *a = arg;
-	struct vs_shard *s = a->s;
+	const struct view_arg *a = arg;
+	const struct vs_shard *s = a->s;
 	uint64_t panel = s->cell_panel[cell] + first;
 	uint64_t row = panel * VS_PANEL_ROWS, n_rows = n * VS_PANEL_ROWS;
 	uint64_t left = s->cell_rows[cell] - first * VS_PANEL_ROWS;
-	uint64_t at = panel * s->panel_bytes, len = n * s->panel_bytes;
+	bool codes = a->codes, norms = s->norms.p != NULL;
 	int rc;
 
-	rc = vs_cont_touch(a->ctx, s->cont, &s->rows, at, len, err);
+	rc = touch_panels(a, codes ? &s->codes : &s->rows, panel, n, err);
+	if (rc == 0 && codes)
+		rc = touch_beside(a, &s->slack, panel, n, err);
+	if (rc == 0 && norms)
+		rc = touch_beside(a, &s->norms, panel, n, err);
 	if (rc == 0)
-		rc = vs_cont_touch(a->ctx, s->cont, &s->terms, row * 4,
-				   n_rows * 4, err);
+		rc = touch_beside(a, &s->terms, panel, n, err);
 	if (rc == 0)
-		rc = vs_cont_touch(a->ctx, s->cont, &s->ids,
-				   row * s->ids.item, n_rows * s->ids.item,
-				   err);
-	out->panels = s->rows.p + at;
+		rc = touch_beside(a, &s->ids, panel, n, err);
+	out->panels = s->rows.p + panel * s->panel_bytes;
 	out->terms = s->terms.p + row * 4;
+	out->norms = norms ? (const uint32_t *)(const void *)s->norms.p + row :
+			     NULL;
+	out->codes = codes ? s->codes.p + panel * s->codes.item : NULL;
+	out->slack = codes ? (const float *)(const void *)s->slack.p + row :
+			     NULL;
 	out->ids = s->ids.p + row * s->ids.item;
 	out->id_size = s->ids.item;
 	out->id_base = 0;
@@ -100,9 +137,12 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 {
 	struct view_arg arg = { .ctx = ctx, .s = s };
 	struct vs_scan scan = {
+		.codes = vs_batch_knows(b, vs_shard_code8(s)),
+		.whole_rows = vs_shard_code8(s) != NULL,
 		.n_cells = s->index.nlist,
 		.cell_rows = s->cell_rows,
 		.view = view,
+		.touch = touch,
 		.ahead = ahead,
 		.arg = &arg,
 	};
@@ -112,6 +152,7 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 
 	if (p->from == p->to)
 		return 0;
+	arg.codes = scan.codes;
 	if (p->cells != NULL)
 		rc = sort_pairs(ctx, s->index.nlist, p, &start, &query, err);
 	scan.start = start;

@@ -34,7 +34,7 @@ static int check_model(struct build *b, struct vs_err *err)
 			       "%s: rows have %u dimensions; %s was trained on "
 			       "%u", name, vs_vecs_dim(vecs), model,
 			       m->dim);
-	if (m->dtype != vs_vecs_dtype(vecs))
+	if (!vs_op_types_agree(m->dtype, vs_vecs_dtype(vecs)))
 		return vs_fail(err, VS_EDATA,
 			       "%s: rows are %s; %s was trained on %s", name,
 			       vs_dtype_name(vs_vecs_dtype(vecs)),
@@ -93,7 +93,8 @@ static int name_rows(struct build *b, struct vs_err *err)
 static int prepare_lone(struct build *b, struct vs_err *err)
 {
 	const struct vs_op_io *io = &b->args->io;
-	struct vs_vecs_options opt = { .format = io->input_format };
+	struct vs_vecs_options opt = { .format = io->input_format,
+				       .native_f16 = true };
 	int rc = vs_vecs_open(b->ctx, io->inputs, io->n_inputs, &opt,
 			      &b->rows.stream.vecs, err);
 
@@ -290,10 +291,12 @@ static int build(struct build *b, struct vs_err *err)
 		return rc;
 	vs_op_stream_source(&b->rows.stream, b->rows.n_rows, b->rows.id_max,
 			    &src);
-	rc = vs_op_check_kind(src.name, src.dtype, b->spec.metric, err);
+	rc = vs_op_check_kind(src.name, src.dtype, err);
 	if (rc != 0)
 		return rc;
 	b->ctx->work.n_rows = src.n_rows;
+	b->rows.stream.refuse_zeros = b->spec.metric == VS_COSINE &&
+				      b->args->io.zero == VS_ZERO_REFUSE;
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	b->spec.plan = b->args->io.plan;

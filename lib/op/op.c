@@ -4,6 +4,7 @@
 
 #include "op_int.h"
 #include "vs/mem.h"
+#include "vs/rows.h"
 
 #define BLOCK_BYTES (2u << 20) /* of rows, read at a time */
 
@@ -71,16 +72,30 @@ enum vs_publish vs_op_how(bool replace)
 }
 
 int vs_op_check_kind(const char *name, enum vs_dtype dtype,
-		     enum vs_metric metric, struct vs_err *err)
+		     struct vs_err *err)
 {
-	if (dtype != VS_F32 && dtype != VS_U8)
+	if (dtype != VS_F32 && dtype != VS_F16 && dtype != VS_U8 &&
+	    dtype != VS_I8)
 		return vs_fail(err, VS_EUSAGE,
-			       "%s: rows are %s; this version takes f32 and u8",
-			       name, vs_dtype_name(dtype));
-	if (metric != VS_L2 && metric != VS_IP)
-		return vs_fail(err, VS_EUSAGE,
-			       "metric %s is not there yet; this version has "
-			       "l2 and ip", vs_metric_name(metric));
+			       "%s: rows are %s; expected vectors of f32, f16, "
+			       "u8 or i8", name, vs_dtype_name(dtype));
+	return 0;
+}
+
+int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
+		      const void *rows, struct vs_err *err)
+{
+	const uint8_t *row = rows;
+	size_t i;
+
+	for (i = 0; i < n; i++, row += vs_vecs_row_bytes(v))
+		if (vs_row_is_zero(vs_vecs_dtype(v), row, vs_vecs_dim(v)))
+			return vs_fail(err, VS_EDATA,
+				       "%s: row %llu is all zeros, which has no "
+				       "direction under cosine; remove it, or "
+				       "give --zero keep to have it at cosine 0 "
+				       "of everything", vs_vecs_name(v),
+				       (unsigned long long)(first + i));
 	return 0;
 }
 

@@ -30,9 +30,20 @@ void vs_op_plan_hits(struct vs_plan *p, enum vs_hits_format format,
 /* The publish mode that --replace asks for. */
 enum vs_publish vs_op_how(bool replace);
 
-/* VS_EUSAGE unless rows can be indexed: f32 or u8; L2 or IP. */
+/* VS_EUSAGE unless rows can be indexed: f32, f16, u8 or i8. */
 int vs_op_check_kind(const char *name, enum vs_dtype dtype,
-		     enum vs_metric metric, struct vs_err *err) VS_MUST_CHECK;
+		     struct vs_err *err) VS_MUST_CHECK;
+
+/* Whether a model trained on rows of type a serves rows of type b: halves are
+ * floats. */
+static inline bool vs_op_types_agree(enum vs_dtype a, enum vs_dtype b)
+{
+	return (a == VS_F16 ? VS_F32 : a) == (b == VS_F16 ? VS_F32 : b);
+}
+
+/* VS_EDATA when one of rows first..first+n-1 of v is all zeros. */
+int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
+		      const void *rows, struct vs_err *err) VS_MUST_CHECK;
 
 /* VS_EUSAGE when the last of n_rows ids from id_base on would be none. */
 int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,

@@ -1,32 +1,34 @@
-/* queries.c - reads queries, converting between u8 and f32 where exact. */
+/* queries.c - reads queries in the type of the rows, where that is exact. */
 #include "queries.h"
 
 #include "vs/mem.h"
+#include "vs/rows.h"
 
 int vs_op_queries_open(struct vs_ctx *ctx, const struct vs_op_io *io,
-		       uint32_t dim, enum vs_dtype dtype,
+		       const struct vs_cont_head *head,
 		       struct vs_op_queries *out, struct vs_err *err)
 {
 	struct vs_vecs_options opt = { .format = io->input_format };
 	enum vs_dtype t;
 	int rc;
 
-	out->dtype = dtype;
+	out->dtype = head->dtype == VS_F16 ? VS_F32 : head->dtype;
+	out->refuse_zeros = head->metric == VS_COSINE && io->zero == VS_ZERO_REFUSE;
 	rc = vs_vecs_open(ctx, io->inputs, io->n_inputs, &opt, &out->vecs,
 			  err);
 	if (rc != 0)
 		return rc;
 	t = vs_vecs_dtype(out->vecs);
-	if (vs_vecs_dim(out->vecs) != dim)
+	if (vs_vecs_dim(out->vecs) != head->dim)
 		rc = vs_fail(err, VS_EDATA,
 			     "%s: queries have %u dimensions; the index has "
 			     "%u", vs_vecs_name(out->vecs),
-			     vs_vecs_dim(out->vecs), dim);
-	else if (t != VS_F32 && t != VS_U8)
+			     vs_vecs_dim(out->vecs), head->dim);
+	else if (t != VS_F32 && t != VS_U8 && t != VS_I8)
 		rc = vs_fail(err, VS_EDATA,
 			     "%s: queries are %s; the index holds %s",
 			     vs_vecs_name(out->vecs), vs_dtype_name(t),
-			     vs_dtype_name(dtype));
+			     vs_dtype_name(head->dtype));
 	if (rc == 0)
 		rc = vs_vecs_full_digest(ctx, out->vecs, &out->digest, err);
 	if (rc != 0)
@@ -40,39 +42,95 @@ void vs_op_queries_close(struct vs_ctx *ctx, struct vs_op_queries *q)
 	q->vecs = NULL;
 }
 
-/* In place from the end: f32 takes more room than u8. */
-static void widen(void *rows, size_t n)
+static int narrow(const struct vs_op_queries *q, const float *from,
+		  uint64_t query, uint8_t *to, struct vs_err *err)
 {
-	const uint8_t *from = rows;
-	float *to = rows;
-	uint8_t v;
+	bool i8 = q->dtype == VS_I8;
+	float lo = i8 ? -128 : 0, hi = i8 ? 127 : 255, v;
+	uint32_t dim = vs_vecs_dim(q->vecs), i;
 
-	while (n > 0) {
-		v = from[--n];
-		to[n] = v;
+	for (i = 0; i < dim; i++) {
+		v = from[i];
+		if (!(v >= lo && v <= hi) || (float)(int)v != v)
+			return vs_fail(
+				err, VS_EDATA,
+				"%s: query %llu has %.9g in dimension %u; the "
+				"index holds %s rows, so queries must be whole "
+				"numbers from %.0f to %.0f",
+				vs_vecs_name(q->vecs),
+				(unsigned long long)query, (double)v, i,
+				vs_dtype_name(q->dtype), (double)lo,
+				(double)hi);
+		to[i] = (uint8_t)(int)v;
 	}
+	return 0;
 }
 
-static int narrow(const struct vs_op_queries *q, const float *from,
-		  uint64_t first, size_t n, uint8_t *to, struct vs_err *err)
+/* n rows as they are in the file to the type of the rows searched. */
+static int convert(const struct vs_op_queries *q, const uint8_t *raw,
+		   uint64_t first, size_t n, float *wide, void *rows,
+		   struct vs_err *err)
+{
+	enum vs_dtype from = vs_vecs_dtype(q->vecs);
+	size_t row_bytes = vs_vecs_row_bytes(q->vecs), i;
+	uint32_t dim = vs_vecs_dim(q->vecs);
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < n; i++, raw += row_bytes) {
+		if (q->dtype == VS_F32) {
+			vs_row_widen(from, raw, dim, (float *)rows + i * dim);
+			continue;
+		}
+		vs_row_widen(from, raw, dim, wide);
+		rc = narrow(q, wide, first + i, (uint8_t *)rows + i * dim, err);
+	}
+	return rc;
+}
+
+/* A few at a time: in the file they may take four times the room that the
+ * caller has made for them. */
+static int read_converted(struct vs_ctx *ctx, struct vs_op_queries *q,
+			  uint64_t first, size_t n, uint8_t *rows,
+			  struct vs_err *err)
+{
+	size_t row_bytes = vs_vecs_row_bytes(q->vecs), step, m;
+	uint32_t dim = vs_vecs_dim(q->vecs);
+	uint8_t *raw;
+	float *wide = NULL;
+	int rc = VS_ENOMEM;
+
+	step = vs_op_block_rows(ctx, row_bytes, n);
+	raw = vs_alloc(ctx, step, row_bytes, "queries", err);
+	if (raw != NULL)
+		wide = vs_alloc(ctx, dim, sizeof(float), "queries", err);
+	rc = wide == NULL ? VS_ENOMEM : 0;
+	for (; rc == 0 && n > 0; n -= m, first += m) {
+		m = vs_min_size(n, step);
+		rc = vs_vecs_read(ctx, q->vecs, first, m, raw, err);
+		if (rc == 0)
+			rc = convert(q, raw, first, m, wide, rows, err);
+		rows += m * dim * vs_dtype_size(q->dtype);
+	}
+	vs_free(ctx, wide);
+	vs_free(ctx, raw);
+	return rc;
+}
+
+static int check_zeros(const struct vs_op_queries *q, uint64_t first, size_t n,
+		       const uint8_t *rows, struct vs_err *err)
 {
 	uint32_t dim = vs_vecs_dim(q->vecs);
 	size_t i;
-	float v;
 
-	for (i = 0; i < n * dim; i++) {
-		v = from[i];
-		if (!(v >= 0 && v <= 255) || (float)(uint8_t)v != v)
-			return vs_fail(
-				err, VS_EDATA,
-				"%s: query %llu has %.9g in dimension %zu; the "
-				"index holds u8 rows, so queries must be "
-				"whole numbers from 0 to 255",
-				vs_vecs_name(q->vecs),
-				(unsigned long long)(first + i / dim),
-				(double)v, i % dim);
-		to[i] = (uint8_t)v;
-	}
+	for (i = 0; i < n; i++, rows += dim * vs_dtype_size(q->dtype))
+		if (vs_row_is_zero(q->dtype, rows, dim))
+			return vs_fail(err, VS_EDATA,
+				       "%s: query %llu is all zeros, which has "
+				       "no direction under cosine; remove it, "
+				       "or give --zero keep to have cosine 0 "
+				       "with everything",
+				       vs_vecs_name(q->vecs),
+				       (unsigned long long)(first + i));
 	return 0;
 }
 
@@ -80,31 +138,13 @@ int vs_op_queries_read(struct vs_ctx *ctx, struct vs_op_queries *q,
 		       uint64_t first, size_t n, void *rows,
 		       struct vs_err *err)
 {
-	uint32_t dim = vs_vecs_dim(q->vecs);
-	enum vs_dtype from = vs_vecs_dtype(q->vecs);
-	uint8_t *to = rows;
-	size_t step, m;
-	float *wide;
-	int rc = 0;
+	int rc;
 
-	if (from == VS_U8 || q->dtype == VS_F32) {
+	if (vs_vecs_dtype(q->vecs) == q->dtype)
 		rc = vs_vecs_read(ctx, q->vecs, first, n, rows, err);
-		if (rc == 0 && from != q->dtype)
-			widen(rows, n * dim);
-		return rc;
-	}
-	/* A few at a time: as f32 they take four times the room that the caller
-	 * has made for them. */
-	step = vs_op_block_rows(ctx, dim * sizeof(float), n);
-	wide = vs_alloc(ctx, step, dim * sizeof(float), "queries", err);
-	if (wide == NULL)
-		return VS_ENOMEM;
-	for (; rc == 0 && n > 0; n -= m, first += m, to += m * dim) {
-		m = vs_min_size(n, step);
-		rc = vs_vecs_read(ctx, q->vecs, first, m, wide, err);
-		if (rc == 0)
-			rc = narrow(q, wide, first, m, to, err);
-	}
-	vs_free(ctx, wide);
+	else
+		rc = read_converted(ctx, q, first, n, rows, err);
+	if (rc == 0 && q->refuse_zeros)
+		rc = check_zeros(q, first, n, rows, err);
 	return rc;
 }

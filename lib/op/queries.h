@@ -6,15 +6,18 @@
 
 struct vs_op_queries {
 	struct vs_vecs *vecs;
-	enum vs_dtype dtype;     /* of the rows that are searched */
+	enum vs_dtype dtype; /* as they are read: f32 for f32 and f16 rows, else
+			      * that of the rows that are searched */
+	bool refuse_zeros;
 	struct vs_digest digest; /* full, of the queries as given */
 };
 
-/* Opens the queries and checks them against rows of dim x dtype.  u8 queries
- * meet f32 rows exactly; f32 queries meet u8 rows when all values are whole
- * numbers from 0 to 255, which reading checks. */
+/* Opens the queries and checks them against the rows of head: its dimension,
+ * type and metric.  Byte queries meet float rows exactly; queries of another
+ * type meet byte rows when all values are whole numbers in their range, which
+ * reading checks. */
 int vs_op_queries_open(struct vs_ctx *ctx, const struct vs_op_io *io,
-		       uint32_t dim, enum vs_dtype dtype,
+		       const struct vs_cont_head *head,
 		       struct vs_op_queries *out,
 		       struct vs_err *err) VS_MUST_CHECK;
 /* Queries first..first+n-1 in the type of the rows. */

@@ -124,9 +124,9 @@ static int name_output(struct search *s, enum vs_hits_format format,
 static uint64_t query_bytes(const struct search *s)
 {
 	uint64_t row = (uint64_t)head_of(s)->dim *
-		       vs_dtype_size(head_of(s)->dtype);
+		       vs_dtype_size(s->queries.dtype);
 
-	return vs_batch_bytes_per_query(s->args->k) + row +
+	return vs_batch_bytes_per_query(s->args->k, head_of(s)->dim) + row +
 	       8 * (uint64_t)s->params.nprobe + 16;
 }
 
@@ -145,7 +145,9 @@ static int search_rows(struct search *s, const struct vs_rows *rows,
 {
 	struct vs_batch_spec spec = {
 		.metric = head_of(s)->metric,
+		.dtype = head_of(s)->dtype,
 		.queries = *rows,
+		.code8 = vs_shard_code8(s->target.shard[0]),
 		.k = s->args->k,
 	};
 	struct vs_batch *b;
@@ -176,7 +178,7 @@ static int search_rows(struct search *s, const struct vs_rows *rows,
 static int search_blocks(struct search *s, struct vs_err *err)
 {
 	uint64_t most = block_queries(s), first, n = s->info.n_queries;
-	struct vs_rows rows = { NULL, 0, head_of(s)->dim, head_of(s)->dtype };
+	struct vs_rows rows = { NULL, 0, head_of(s)->dim, s->queries.dtype };
 	uint32_t *cells;
 	void *p;
 	int rc = 0;
@@ -225,8 +227,8 @@ static int prepare(struct search *s, struct vs_err *err)
 	rc = vs_params_parse(s->args->params, vs_shard_index(first),
 			     &s->params, err);
 	if (rc == 0)
-		rc = vs_op_queries_open(s->ctx, &s->args->io, head_of(s)->dim,
-					head_of(s)->dtype, &s->queries, err);
+		rc = vs_op_queries_open(s->ctx, &s->args->io, head_of(s),
+					&s->queries, err);
 	if (rc == 0)
 		rc = fill_info(s, err);
 	if (rc == 0)

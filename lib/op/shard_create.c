@@ -93,7 +93,8 @@ static int open_model(struct create *c, struct vs_err *err)
 static int open_inputs(struct create *c, struct vs_err *err)
 {
 	const struct vs_op_io *io = &c->args->io;
-	const struct vs_vecs_options opt = { .format = io->input_format };
+	const struct vs_vecs_options opt = { .format = io->input_format,
+					     .native_f16 = true };
 	int rc = vs_vecs_open(c->ctx, io->inputs, io->n_inputs, &opt, &c->vecs,
 			      err);
 
@@ -112,7 +113,7 @@ static int open_inputs(struct create *c, struct vs_err *err)
 	}
 	if (rc == 0)
 		rc = vs_op_check_kind(vs_vecs_name(c->vecs),
-				      vs_vecs_dtype(c->vecs), c->metric, err);
+				      vs_vecs_dtype(c->vecs), err);
 	return rc;
 }
 
@@ -137,7 +138,8 @@ static int open_ids(struct create *c, struct vs_err *err)
 static int list_inputs(struct create *c, struct vs_err *err)
 {
 	const struct vs_op_io *io = &c->args->io;
-	const struct vs_vecs_options opt = { .format = io->input_format };
+	const struct vs_vecs_options opt = { .format = io->input_format,
+					     .native_f16 = true };
 	struct vs_vecs *v;
 	size_t i;
 	int rc;

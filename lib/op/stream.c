@@ -3,11 +3,14 @@
  */
 #include "stream.h"
 
+#include "op_int.h"
+
 #include <string.h>
 
 #include "vs/mem.h"
 #include "vs/num.h"
 
+#define SAMPLE_RUN 16u /* rows of a sample that are read together */
 #define WALK_IDS 8192u /* ids at a time where no rows come with them */
 
 static int rewind_stream(void *arg, struct vs_ctx *ctx, struct vs_err *err)
@@ -73,12 +76,41 @@ static int next_rows(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
 		rc = take_ids(ctx, s, s->at, n, ids, got, err);
 		if (rc == 0 && *got > 0)
 			rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
+		if (rc == 0 && *got > 0 && s->refuse_zeros)
+			rc = vs_op_check_zeros(s->vecs, s->at, n, rows, err);
 		s->at += n;
 	}
 	for (i = 0; rc == 0 && s->select != NULL && i < *got; i++)
 		if (s->offsets[i] != i)
 			memcpy(to + i * row_bytes,
 			       to + s->offsets[i] * row_bytes, row_bytes);
+	return rc;
+}
+
+/* Runs of rows, evenly spaced over the whole set: also a stream that gives but
+ * some of the rows samples all of them, so that all shards of a collection are
+ * coded alike. */
+static int sample_rows(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
+		       size_t *got, struct vs_err *err)
+{
+	const struct vs_op_stream *s = arg;
+	uint64_t n_rows = vs_vecs_rows(s->vecs), first;
+	size_t row_bytes = vs_vecs_row_bytes(s->vecs), run, n_runs, i;
+	int rc = 0;
+
+	*got = (size_t)vs_min_u64(n, n_rows);
+	n_runs = (size_t)vs_div_up(*got, SAMPLE_RUN);
+	for (i = 0; rc == 0 && i < n_runs; i++) {
+		run = vs_min_size(SAMPLE_RUN, *got - i * SAMPLE_RUN);
+		first = n_runs == 1 ?
+				0 :
+				(uint64_t)((double)(n_rows - run) * (double)i /
+					   (double)(n_runs - 1));
+		rc = vs_vecs_read(ctx, s->vecs, vs_min_u64(first, n_rows - run),
+				  run,
+				  (uint8_t *)rows + i * SAMPLE_RUN * row_bytes,
+				  err);
+	}
 	return rc;
 }
 
@@ -92,6 +124,7 @@ void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
 	out->name = vs_vecs_name(s->vecs);
 	out->rewind = rewind_stream;
 	out->next = next_rows;
+	out->sample = sample_rows;
 	out->arg = s;
 }
 

@@ -283,8 +283,7 @@ static int train(struct train *t, struct vs_err *err)
 	t->model.dtype = vs_vecs_dtype(t->vecs);
 	t->model.dim = vs_vecs_dim(t->vecs);
 	t->ctx->work.n_rows = vs_vecs_rows(t->vecs);
-	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype,
-			      t->model.metric, err);
+	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype, err);
 	if (rc == 0)
 		rc = choose_sample_size(t, err);
 	if (rc != 0)

@@ -35,6 +35,7 @@ struct truth {
 	uint8_t *rows;   /* [block_rows] */
 	uint8_t *panels;
 	int32_t *terms; /* i32, or the bits of f32 */
+	uint32_t *norms;
 	uint64_t first; /* ordinal of its first row */
 	size_t n;       /* rows in it */
 };
@@ -51,7 +52,7 @@ static int pack_one(void *arg, size_t panel, unsigned thread,
 {
 	struct truth *t = arg;
 	struct vs_panel_kind kind = { dtype_of(t), t->args->metric,
-				      vs_vecs_dim(t->vecs) };
+				      vs_vecs_dim(t->vecs), false };
 	const void *rows[VS_PANEL_ROWS];
 	size_t i, row;
 
@@ -62,7 +63,8 @@ static int pack_one(void *arg, size_t panel, unsigned thread,
 		rows[i] = row < t->n ? t->rows + row * t->row_bytes : NULL;
 	}
 	vs_panel_pack(&kind, rows, t->panels + panel * t->panel_bytes,
-		      t->terms + panel * VS_PANEL_ROWS);
+		      t->terms + panel * VS_PANEL_ROWS,
+		      t->norms + panel * VS_PANEL_ROWS, NULL);
 	return 0;
 }
 
@@ -76,6 +78,9 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	(void)err;
 	out->panels = t->panels + first * t->panel_bytes;
 	out->terms = t->terms + row;
+	out->norms = t->norms + row;
+	out->codes = NULL;
+	out->slack = NULL;
 	out->ids = NULL;
 	out->id_size = 8;
 	out->id_base = t->first + row;
@@ -91,6 +96,9 @@ static int scan_block(struct truth *t, struct vs_batch *b, struct vs_err *err)
 	};
 	int rc = vs_vecs_read(t->ctx, t->vecs, t->first, t->n, t->rows, err);
 
+	if (rc == 0 && t->args->metric == VS_COSINE &&
+	    t->args->io.zero == VS_ZERO_REFUSE && t->hash != NULL)
+		rc = vs_op_check_zeros(t->vecs, t->first, t->n, t->rows, err);
 	if (rc == 0 && t->hash != NULL)
 		vs_hasher_add(t->hash, t->rows, t->n * t->row_bytes);
 	if (rc == 0)
@@ -128,6 +136,7 @@ static int scan_all(struct truth *t, const struct vs_rows *queries,
 {
 	struct vs_batch_spec spec = {
 		.metric = t->args->metric,
+		.dtype = dtype_of(t),
 		.queries = *queries,
 		.k = t->args->k,
 		.in_double = true,
@@ -186,12 +195,16 @@ static int blocks_alloc(struct truth *t, struct vs_err *err)
 	if (t->panels == NULL)
 		return VS_ENOMEM;
 	t->terms = vs_alloc(t->ctx, n, sizeof(*t->terms), "terms", err);
-	return t->terms == NULL ? VS_ENOMEM : 0;
+	if (t->terms == NULL)
+		return VS_ENOMEM;
+	t->norms = vs_alloc(t->ctx, n, sizeof(*t->norms), "norms", err);
+	return t->norms == NULL ? VS_ENOMEM : 0;
 }
 
 static uint64_t query_bytes(const struct truth *t)
 {
-	return vs_batch_bytes_per_query(t->args->k) + t->row_bytes;
+	return vs_batch_bytes_per_query(t->args->k, vs_vecs_dim(t->vecs)) +
+	       t->row_bytes;
 }
 
 /* Queries that are compared in one pass over the vectors. */
@@ -291,17 +304,20 @@ static int prepare(struct truth *t, struct vs_err *err)
 	const struct vs_op_io *io = &t->args->io;
 	struct vs_op_io queries = *io;
 	struct vs_vecs_options opt = { .format = io->input_format };
+	struct vs_cont_head head = { .metric = t->args->metric };
 	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &t->vecs,
 			      err);
 
 	queries.inputs = &t->args->queries;
 	queries.n_inputs = 1;
 	if (rc == 0)
-		rc = vs_op_check_kind(vs_vecs_name(t->vecs), dtype_of(t),
-				      t->args->metric, err);
-	if (rc == 0)
-		rc = vs_op_queries_open(t->ctx, &queries, vs_vecs_dim(t->vecs),
-					dtype_of(t), &t->queries, err);
+		rc = vs_op_check_kind(vs_vecs_name(t->vecs), dtype_of(t), err);
+	if (rc == 0) {
+		head.dim = vs_vecs_dim(t->vecs);
+		head.dtype = dtype_of(t);
+		rc = vs_op_queries_open(t->ctx, &queries, &head, &t->queries,
+					err);
+	}
 	if (rc == 0)
 		rc = vs_vecs_quick_digest(t->ctx, t->vecs, &t->base, err);
 	if (rc == 0)
@@ -506,6 +522,7 @@ int vs_op_truth(struct vs_ctx *ctx, const struct vs_truth_args *args,
 	vs_free(ctx, t.panels);
 	vs_free(ctx, t.terms);
 	vs_op_note_report(ctx, report);
+	vs_free(ctx, t.norms);
 	report->secs_total = vs_host_secs() - start;
 	report->secs_load = report->secs_total - report->secs_search;
 	return rc;

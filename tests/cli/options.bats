@@ -72,8 +72,8 @@ usage() {
 	[ "$status" -eq 2 ]
 	run vs-eval sweep
 	[ "$status" -eq 2 ]
-	usage 'vs-train: --metric cosine: expected l2 or ip' \
-		vs-train --metric cosine
+	usage 'vs-train: --metric cosin: expected l2, ip, cosine or l1' \
+		vs-train --metric cosin
 }
 
 @test "names are not abbreviated" {

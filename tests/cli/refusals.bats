@@ -280,7 +280,6 @@ refused() { # STATUS WORD... -- COMMAND...
 	refused 2 -- vs-query --self -o out/x.vsh s.vss query.bvecs
 	refused 2 -- vs-train -i HNSW32 -o out/x.vsm base.bvecs
 	refused 2 -- vs-train -i IVF16,PQ8 -o out/x.vsm base.bvecs
-	refused 2 -- vs-train -i IVF16,Flat -m cosine -o out/x.vsm base.bvecs
 	refused 2 -- vs-build -i IVF16,Flat -o out/x.vss base.bvecs
 	refused 2 -- vs-query -p efSearch=5 -o out/x.vsh s.vss query.bvecs
 	refused 2 -- vs-query -k 0 -o out/x.vsh s.vss query.bvecs

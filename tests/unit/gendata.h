@@ -12,18 +12,22 @@ struct gendata {
 	uint32_t dim;
 	uint64_t n;
 	uint8_t *u8; /* [n][dim] */
-	float *f32;  /* [n][dim] */
+	int8_t *i8;  /* [n][dim]: u8 - 128 */
+	float *f32;  /* [n][dim]; of f16: halves widened */
+	uint16_t *f16;
 	uint64_t id_base;
 	uint64_t at; /* of the stream */
 };
 
 /* Clustered rows; levels: how many values an element can take (few make many
- * equal distances).  f32 rows are u8 rows, shifted and scaled. */
+ * equal distances).  Float rows are u8 rows, shifted and scaled. */
 void gendata_make(struct gendata *g, enum vs_dtype dtype, uint64_t n,
 		  uint32_t dim, unsigned levels, uint64_t seed);
 void gendata_free(struct gendata *g);
 const void *gendata_row(const struct gendata *g, uint64_t i);
 void gendata_rows(const struct gendata *g, struct vs_rows *out);
+/* As a batch wants them: halves as floats. */
+void gendata_queries(const struct gendata *g, struct vs_rows *out);
 void gendata_source(struct gendata *g, struct vs_source *out);
 
 /* The rank key of a query and a row in plain C, lane by lane as vs/kern.h

@@ -16,6 +16,7 @@
 #include "vs/kern.h"
 #include "vs/kmeans.h"
 #include "vs/mem.h"
+#include "vs/rows.h"
 #include "vs/shard.h"
 
 #define K 10u
@@ -38,7 +39,9 @@ static void make_model(struct vs_ctx *ctx, const struct gendata *g,
 		       enum vs_metric metric, uint32_t nlist,
 		       struct vs_model *m)
 {
+	float *wide = malloc((g->n * g->dim + 1) * sizeof(*wide));
 	struct vs_kmeans_params p = { nlist, 4, 1, NULL };
+	uint64_t i;
 	struct vs_kmeans_result r;
 	struct vs_rows rows;
 	struct vs_err err;
@@ -51,12 +54,19 @@ static void make_model(struct vs_ctx *ctx, const struct gendata *g,
 	m->index.nlist = nlist == 0 ? 1 : nlist;
 	if (nlist == 0) {
 		strcpy(m->index.text, "Flat");
+		free(wide);
 		return;
 	}
 	snprintf(m->index.text, sizeof(m->index.text), "IVF%u,Flat", nlist);
 	gendata_rows(g, &rows);
+	for (i = 0; i < g->n; i++)
+		vs_row_widen(g->dtype, gendata_row(g, i), g->dim,
+			     wide + i * g->dim);
+	rows.p = wide;
+	rows.dtype = VS_F32;
 	ok(vs_kmeans(ctx, &rows, &p, &r, &err), &err);
 	m->centroids = r.centroids;
+	free(wide);
 }
 
 static void build(struct vs_ctx *ctx, const char *path, struct gendata *g,
@@ -75,10 +85,10 @@ static void build(struct vs_ctx *ctx, const char *path, struct gendata *g,
 	ok(vs_shard_build(ctx, path, &spec, &src, &err), &err);
 }
 
-/* Answers of all queries into hits [n][K]. */
-static void search(struct vs_ctx *ctx, const char *path,
-		   const struct gendata *q, uint32_t nprobe,
-		   struct vs_hit *hits, uint32_t *cells)
+/* Answers of all queries into hits [n][K]; without codes: by the rows alone. */
+static void search_by(struct vs_ctx *ctx, const char *path,
+		      const struct gendata *q, uint32_t nprobe, bool codes,
+		      struct vs_hit *hits, uint32_t *cells)
 {
 	struct vs_batch_spec spec = { .k = K };
 	struct vs_coarse *coarse = NULL;
@@ -89,7 +99,9 @@ static void search(struct vs_ctx *ctx, const char *path,
 
 	ok(vs_shard_open(ctx, path, &s, &err), &err);
 	spec.metric = vs_shard_head(s)->metric;
-	gendata_rows(q, &spec.queries);
+	spec.dtype = vs_shard_head(s)->dtype;
+	spec.code8 = codes ? vs_shard_code8(s) : NULL;
+	gendata_queries(q, &spec.queries);
 	ok(vs_batch_create(ctx, &spec, &b, &err), &err);
 	if (vs_shard_centroids(s) != NULL) {
 		ok(vs_coarse_create(ctx, vs_shard_centroids(s),
@@ -106,6 +118,13 @@ static void search(struct vs_ctx *ctx, const char *path,
 	vs_shard_close(ctx, s);
 }
 
+static void search(struct vs_ctx *ctx, const char *path,
+		   const struct gendata *q, uint32_t nprobe,
+		   struct vs_hit *hits, uint32_t *cells)
+{
+	search_by(ctx, path, q, nprobe, true, hits, cells);
+}
+
 static void assert_same_hits(const struct vs_hit *a, const struct vs_hit *b,
 			     size_t n)
 {
@@ -117,6 +136,33 @@ static void assert_same_hits(const struct vs_hit *a, const struct vs_hit *b,
 				 "expected id %lld key %lld", i / K, i % K,
 				 (long long)a[i].id, (long long)a[i].key,
 				 (long long)b[i].id, (long long)b[i].key);
+}
+
+/* The cell of every row: of similarities the nearest to the row scaled to
+ * length 1. */
+static void assign(struct vs_ctx *ctx, const struct gendata *g,
+		   const struct vs_model *m, uint32_t *cell)
+{
+	float *unit = malloc(g->n * g->dim * sizeof(*unit));
+	struct vs_coarse *coarse;
+	struct vs_rows rows;
+	struct vs_err err;
+	uint64_t i;
+
+	gendata_rows(g, &rows);
+	for (i = 0; i < g->n; i++) {
+		vs_row_widen(g->dtype, gendata_row(g, i), g->dim,
+			     unit + i * g->dim);
+		if (vs_metric_is_similarity(m->metric))
+			vs_row_unit(unit + i * g->dim, g->dim);
+	}
+	rows.p = unit;
+	rows.dtype = VS_F32;
+	ok(vs_coarse_create(ctx, m->centroids, m->index.nlist, g->dim, &coarse,
+			    &err), &err);
+	ok(vs_coarse_assign(ctx, coarse, &rows, cell, NULL, &err), &err);
+	vs_coarse_destroy(ctx, coarse);
+	free(unit);
 }
 
 /* Which rows lie in the probed cells, from the assignment alone. */
@@ -147,10 +193,7 @@ static void check_shape(const struct shape *s, struct tmpdir *dir)
 	struct gendata g, q;
 	struct vs_ctx ctx;
 	struct vs_model m;
-	struct vs_hit *hits, want[K];
-	struct vs_coarse *coarse;
-	struct vs_rows rows;
-	struct vs_err err;
+	struct vs_hit *hits, *again, want[K];
 	uint32_t *cells, *cell, nprobe;
 	const char *path = tmpdir_file(dir, "s.vss");
 	bool *use;
@@ -163,17 +206,12 @@ static void check_shape(const struct shape *s, struct tmpdir *dir)
 	make_model(&ctx, &g, s->metric, s->nlist, &m);
 	build(&ctx, path, &g, &m);
 	hits = calloc(q.n * K, sizeof(*hits));
+	again = calloc(q.n * K, sizeof(*again));
 	cells = calloc(q.n * (s->nlist + 1), sizeof(*cells));
 	cell = calloc(g.n, sizeof(*cell));
 	use = calloc(g.n, sizeof(*use));
-	if (s->nlist > 0) {
-		gendata_rows(&g, &rows);
-		ok(vs_coarse_create(&ctx, m.centroids, s->nlist, s->dim,
-				    &coarse, &err), &err);
-		ok(vs_coarse_assign(&ctx, coarse, &rows, cell, NULL, &err),
-		   &err);
-		vs_coarse_destroy(&ctx, coarse);
-	}
+	if (s->nlist > 0)
+		assign(&ctx, &g, &m, cell);
 	for (p = 0; p < 3; p++) {
 		nprobe = s->nlist == 0 ? 1 : (uint32_t)vs_min_u64(probes[p],
 								  s->nlist);
@@ -186,10 +224,14 @@ static void check_shape(const struct shape *s, struct tmpdir *dir)
 				    s->nlist > 0 ? use : NULL, K, want);
 			assert_same_hits(hits + i * K, want, K);
 		}
+		/* Shards of one search need not be coded alike. */
+		search_by(&ctx, path, &q, nprobe, false, again, cells);
+		assert_same_hits(again, hits, q.n * K);
 	}
 	vs_free(&ctx, m.centroids);
 	assert_int_equal(ctx.mem_now, 0);
 	free(hits);
+	free(again);
 	free(cells);
 	free(cell);
 	free(use);
@@ -201,18 +243,19 @@ static void test_equals_brute_force(void **state)
 {
 	static const uint32_t dims[] = { 1, 3, 16, 33, 128 };
 	static const uint64_t queries[] = { 1, 2, 5, 13, 40 };
+	static const enum vs_dtype types[] = { VS_F32, VS_F16, VS_U8, VS_I8 };
 	struct shape s = { 0 };
 	struct tmpdir dir;
 	unsigned i, type, metric, nlist;
 
 	(void)state;
 	tmpdir_make(&dir);
-	for (type = 0; type < 2; type++)
-		for (metric = 0; metric < 2; metric++)
+	for (type = 0; type < 4; type++)
+		for (metric = VS_L2; metric <= VS_L1; metric++)
 			for (i = 0; i < 5; i++)
 				for (nlist = 0; nlist < 2; nlist++) {
-					s.dtype = type ? VS_F32 : VS_U8;
-					s.metric = metric ? VS_IP : VS_L2;
+					s.dtype = types[type];
+					s.metric = (enum vs_metric)metric;
 					s.dim = dims[i];
 					s.n_queries = queries[i];
 					s.nlist = nlist * (3 + 7 * i);
@@ -354,16 +397,19 @@ static void test_wide_rows(void **state)
 					 65536 };
 	struct shape s = { VS_U8, VS_L2, 0, 0, 20, 3, 512 };
 	struct tmpdir dir;
-	unsigned i;
+	unsigned i, m;
 
 	(void)state;
 	tmpdir_make(&dir);
 	for (i = 0; i < 6; i++) {
 		s.dim = dims[i];
-		s.metric = VS_L2;
-		check_shape(&s, &dir);
-		s.metric = VS_IP;
-		check_shape(&s, &dir);
+		for (m = VS_L2; m <= VS_L1; m++) {
+			s.metric = (enum vs_metric)m;
+			s.dtype = VS_U8;
+			check_shape(&s, &dir);
+			s.dtype = VS_I8;
+			check_shape(&s, &dir);
+		}
 	}
 	tmpdir_remove(&dir);
 }
@@ -381,7 +427,8 @@ static void test_same_bytes(void **state)
 {
 	static const unsigned threads[] = { 1, 2, 3, 7 };
 	static const uint64_t memory[] = { 0, 4u << 20 };
-	enum vs_dtype dtype[] = { VS_U8, VS_F32 };
+	enum vs_dtype dtype[] = { VS_U8, VS_F32, VS_F16, VS_I8 };
+	enum vs_metric metric[] = { VS_L2, VS_L2, VS_COSINE, VS_COSINE };
 	struct vs_hit hits[25 * K], first_hits[25 * K];
 	uint32_t cells[25 * 16];
 	char *bytes, *first = NULL;
@@ -397,7 +444,7 @@ static void test_same_bytes(void **state)
 	(void)state;
 	tmpdir_make(&dir);
 	path = tmpdir_file(&dir, "s.vss");
-	for (d = 0; d < 2; d++) {
+	for (d = 0; d < 4; d++) {
 		gendata_make(&g, dtype[d], 20000, 24, 200, 1);
 		gendata_make(&q, dtype[d], 25, 24, 200, 2);
 		first = NULL;
@@ -407,7 +454,7 @@ static void test_same_bytes(void **state)
 				ctx.kern = vs_kern_exact((enum vs_cpu)cpu);
 				if (ctx.kern == NULL)
 					continue;
-				make_model(&ctx, &g, VS_L2, 16, &m);
+				make_model(&ctx, &g, metric[d], 16, &m);
 				ctx.memory_max = memory[t / 4];
 				build(&ctx, path, &g, &m);
 				ctx.memory_max = 0;

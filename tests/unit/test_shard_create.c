@@ -382,9 +382,6 @@ static void test_requests_that_make_no_sense(void **state)
 	a.index = "HNSW32";
 	refused(&a, VS_EUSAGE, "HNSW32");
 	a = flat();
-	a.metric = VS_COSINE;
-	refused(&a, VS_EUSAGE, "metric cosine");
-	a = flat();
 	a.io.replace = true;
 	refused(&a, VS_EUSAGE, "--replace");
 	a = flat();

@@ -1,0 +1,207 @@
+/* code8.c - learns, encodes and bounds the 8-bit codes of float rows.
+ *
+ * All arithmetic is in double and in index order: the same bits everywhere.
+ * The bounds are widened by 2^-20, far more than its roundings take.
+ */
+#include "vs/code8.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "vs/kern.h"
+#include "vs/mem.h"
+#include "vs/num.h"
+#include "vs/par.h"
+
+#define SAMPLE_ROWS 8192u
+#define SAMPLE_BYTES (16u << 20)
+#define TAIL 2048u /* one value of so many is left out at each end */
+#define WIDER (1 + 0x1p-20)
+#define KAPPA_MIN 0x1p-60f
+#define KAPPA_ROWS 256u
+
+bool vs_code8_wanted(enum vs_dtype dtype, enum vs_metric metric, uint32_t dim)
+{
+	return (dtype == VS_F32 || dtype == VS_F16) && metric != VS_L1 &&
+	       dim <= VS_LIN_DIM_MAX;
+}
+
+uint64_t vs_code8_sample(uint32_t dim)
+{
+	return vs_min_u64(SAMPLE_ROWS, SAMPLE_BYTES / (4 * (uint64_t)dim) + 1);
+}
+
+void vs_code8_free(struct vs_ctx *ctx, struct vs_code8 *c)
+{
+	vs_free(ctx, c->mid);
+	vs_free(ctx, c->step);
+	c->mid = NULL;
+	c->step = NULL;
+}
+
+int vs_code8_alloc(struct vs_ctx *ctx, uint32_t dim, struct vs_code8 *out,
+		   struct vs_err *err)
+{
+	out->dim = dim;
+	out->kappa = KAPPA_MIN;
+	out->step = NULL;
+	out->mid = vs_zalloc(ctx, dim, sizeof(float), "code ranges", err);
+	if (out->mid == NULL)
+		return VS_ENOMEM;
+	out->step = vs_zalloc(ctx, dim, sizeof(float), "code ranges", err);
+	if (out->step != NULL)
+		return 0;
+	vs_code8_free(ctx, out);
+	return VS_ENOMEM;
+}
+
+struct train {
+	const float *rows;
+	size_t n;
+	struct vs_code8 *code;
+	float **column; /* [n_threads][n] */
+};
+
+static int compare_floats(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int train_dim(void *arg, size_t item, unsigned thread,
+		     struct vs_err *err)
+{
+	struct train *t = arg;
+	float *v = t->column[thread];
+	size_t i, tail = t->n / TAIL;
+	double lo, hi, step;
+
+	(void)err;
+	for (i = 0; i < t->n; i++)
+		v[i] = t->rows[i * t->code->dim + item];
+	qsort(v, t->n, sizeof(*v), compare_floats);
+	lo = (double)v[tail];
+	hi = (double)v[t->n - 1 - tail];
+	step = (hi - lo) / 255;
+	/* A step that is no normal float would only make roundings. */
+	if (!(step >= 0x1p-120 && step <= 0x1p120))
+		step = 0;
+	t->code->step[item] = (float)step;
+	t->code->mid[item] = (float)(lo + step * 128);
+	return 0;
+}
+
+/* How large |f| is beside |q| for queries like the sample. */
+static float typical_kappa(const struct vs_code8 *c, const float *rows,
+			   size_t n, int8_t *codes)
+{
+	struct vs_code8 unit = *c;
+	struct vs_code8_query q;
+	double sum = 0, norm2;
+	size_t i, used = 0, most = vs_min_size(n, KAPPA_ROWS);
+
+	unit.kappa = KAPPA_MIN; /* reach is |f| / KAPPA_MIN then */
+	for (i = 0; i < most; i++) {
+		const float *row = rows + n / most * i * c->dim;
+
+		norm2 = vs_norm2_f32(row, c->dim);
+		if (!(norm2 > 0x1p-100 && norm2 < 0x1p100))
+			continue;
+		vs_code8_query(&unit, row, norm2, codes, &q);
+		sum += q.reach * (double)KAPPA_MIN / sqrt(norm2);
+		used++;
+	}
+	if (used == 0 || !(sum / (double)used > (double)KAPPA_MIN))
+		return KAPPA_MIN;
+	return (float)(sum / (double)used);
+}
+
+int vs_code8_train(struct vs_ctx *ctx, const float *rows, size_t n,
+		   uint32_t dim, struct vs_code8 *out, struct vs_err *err)
+{
+	struct train t = { .rows = rows, .n = n, .code = out };
+	int8_t *codes;
+	unsigned i;
+	int rc = vs_code8_alloc(ctx, dim, out, err);
+
+	if (rc != 0)
+		return rc;
+	codes = vs_alloc(ctx, dim, 1, "codes", err);
+	t.column = vs_zalloc(ctx, ctx->n_threads, sizeof(*t.column),
+			     "code ranges", err);
+	rc = codes == NULL || t.column == NULL ? VS_ENOMEM : 0;
+	for (i = 0; rc == 0 && i < ctx->n_threads; i++) {
+		t.column[i] = vs_alloc(ctx, n, sizeof(float), "code ranges",
+				       err);
+		rc = t.column[i] == NULL ? VS_ENOMEM : 0;
+	}
+	if (rc == 0)
+		rc = vs_par_for(ctx, dim, train_dim, &t, err);
+	if (rc == 0)
+		out->kappa = typical_kappa(out, rows, n, codes);
+	for (i = 0; t.column != NULL && i < ctx->n_threads; i++)
+		vs_free(ctx, t.column[i]);
+	vs_free(ctx, t.column);
+	vs_free(ctx, codes);
+	if (rc != 0)
+		vs_code8_free(ctx, out);
+	return rc;
+}
+
+/* The least float that is not below v. */
+static float round_up(double v)
+{
+	float f = (float)v;
+
+	return (double)f < v ? nextafterf(f, INFINITY) : f;
+}
+
+float vs_code8_encode(const struct vs_code8 *c, const float *row,
+		      uint8_t *codes)
+{
+	double e2 = 0, u2 = 0, x2 = 0, x, mid, step, u, e;
+	uint32_t i;
+
+	for (i = 0; i < c->dim; i++) {
+		x = (double)row[i];
+		mid = (double)c->mid[i];
+		step = (double)c->step[i];
+		u = step > 0 ? rint((x - mid) / step) : 0;
+		u = u < -128 ? -128 : u;
+		u = u > 127 ? 127 : u;
+		codes[i] = (uint8_t)((int)u + 128);
+		e = x - (mid + step * u);
+		e2 += e * e;
+		u2 += u * u;
+		x2 += x * x;
+	}
+	return round_up((sqrt(e2) + vs_f32_gamma(c->dim) * sqrt(x2) +
+			 (double)c->kappa * sqrt(u2)) *
+			WIDER);
+}
+
+void vs_code8_query(const struct vs_code8 *c, const float *q, double q_norm2,
+		    int8_t *codes, struct vs_code8_query *out)
+{
+	double most = 0, dot = 0, f2 = 0, w, v, f;
+	int64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < c->dim; i++) {
+		w = fabs((double)c->step[i] * (double)q[i]);
+		most = w > most ? w : most;
+		dot += (double)c->mid[i] * (double)q[i];
+	}
+	out->t = most > 0 ? most / 127 : 1;
+	for (i = 0; i < c->dim; i++) {
+		w = (double)c->step[i] * (double)q[i];
+		v = rint(w / out->t);
+		codes[i] = (int8_t)v;
+		sum += (int64_t)v;
+		f = w - out->t * v;
+		f2 += f * f;
+	}
+	out->base = dot - 128 * out->t * (double)sum;
+	out->reach = fmax(sqrt(q_norm2), sqrt(f2) / (double)c->kappa) * WIDER;
+}
