@@ -19,11 +19,8 @@ struct vs_batch;
 struct vs_batch_spec {
 	enum vs_metric metric;
 	enum vs_dtype dtype; /* of the rows: f32, f16, u8 or i8 */
-	/* Borrowed until destroy: f32 for f32 and f16 rows, else as the rows. */
+	/* Borrowed until destroy: f32 for float rows, else as the rows. */
 	struct vs_rows queries;
-	/* How float rows are coded, where a scan may have codes, or NULL;
-	 * borrowed until destroy. */
-	const struct vs_code8 *code8;
 	uint32_t k;             /* 1..VS_K_MAX */
 	bool in_double; /* f32 keys are accumulated in double, then rounded:
 			 * ground truth */
@@ -33,8 +30,8 @@ struct vs_batch_spec {
 struct vs_cell_view {
 	const void *panels; /* first panel of the piece, as vs_panel_pack */
 	const void *terms;  /* int32_t or float per panel row */
-	const uint32_t *norms; /* per panel row: bytes under cosine, else NULL */
-	const uint8_t *codes;  /* u8 panels, of scans with codes only */
+	const uint32_t *norms; /* per panel row: bytes under cosine */
+	const uint8_t *codes;  /* u8 panels, of scans with code8 only */
 	const float *slack;    /* per panel row, the same */
 	const void *ids;    /* per panel row, or NULL: id_base + row */
 	uint32_t id_size;   /* 4 or 8 */
@@ -44,16 +41,17 @@ struct vs_cell_view {
 
 /* What to scan. */
 struct vs_scan {
-	bool codes; /* rows have codes, as code8 of the batch says, which are
-		     * scanned in their place */
-	bool whole_rows; /* panels are 16 whole rows (vs/panel.h) */
+	/* How rows are coded: codes are scanned in their place, and panels are
+	 * 16 whole rows (vs/panel.h).  NULL: rows have no codes.  It must
+	 * stay until the batch is finished. */
+	const struct vs_code8 *code8;
 	size_t n_cells;
 	const uint64_t *cell_rows; /* [n_cells] */
 	/* Panels first..first+n-1 of a cell, verified, valid during the call
 	 * of vs_batch_scan.  May be called by several threads. */
 	int (*view)(void *arg, size_t cell, uint64_t first, uint64_t n,
 		    struct vs_cell_view *out, struct vs_err *err);
-	/* With codes: verifies a row of a cell before it is read, as view has
+	/* With code8: verifies a row of a cell before it is read, as view has
 	 * verified only codes. */
 	int (*touch)(void *arg, size_t cell, uint64_t row, struct vs_err *err);
 	/* Says that these panels will be wanted soon; may be NULL. */
@@ -69,9 +67,6 @@ int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
 		    struct vs_batch **out, struct vs_err *err) VS_MUST_CHECK;
 int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 		  const struct vs_scan *scan, struct vs_err *err) VS_MUST_CHECK;
-/* True when rows coded like this can be scanned by their codes: c is not NULL
- * and says the same as the code8 of the batch. */
-bool vs_batch_knows(const struct vs_batch *b, const struct vs_code8 *c);
 /* Sorts and pads; *hits is [n_queries][k], owned by the batch. */
 int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 		    const struct vs_hit **hits,

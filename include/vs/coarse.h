@@ -39,7 +39,8 @@ int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 		     struct vs_err *err) VS_MUST_CHECK;
 
 /* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i (of
- * largest product where metric is a similarity, else under L2), the very nearest first, the others in
+ * largest product where metric is a similarity, else under L2), the very
+ * nearest first, the others in
  * ascending cell order.  1 <= nprobe <= nlist.  Parallel.  VS_EAGAIN when the
  * context says stop. */
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,

@@ -10,9 +10,9 @@
  *
  * A row carries one number for both error terms: slack = |e| + g |x| +
  * kappa |u - 128|, where g is the error of the canonical f32 kernels
- * (vs_f32_gamma), so that slack * max(|q|, |f| / kappa) bounds their sum.  Values
- * that do not fit a dimension's range make e large and the row passes: outliers
- * cost time, never an answer.
+ * (vs_f32_gamma), so that slack * max(|q|, |f| / kappa) bounds their sum.
+ * Values that do not fit a dimension's range make e large and the row passes:
+ * outliers cost time, never an answer.
  */
 #ifndef VS_CODE8_H
 #define VS_CODE8_H

@@ -43,6 +43,11 @@ struct vs_kmeans_params {
 	uint32_t iterations;
 	uint64_t seed;
 	const struct vs_kmeans_keep *keep; /* may be NULL */
+	/* Centroids are scaled to length 1 after each update (I. S. Dhillon and
+	 * D. S. Modha, "Concept decompositions for large sparse text data using
+	 * clustering", Machine Learning 42, 2001); the rows must have it,
+	 * or be 0. */
+	bool spherical;
 };
 
 struct vs_kmeans_result {

@@ -3,7 +3,7 @@
  * Rows are f32, f16, u8 or i8.  i8 rows stand in panels as bytes, 128 added to
  * each element, so that the byte kernels serve both; f16 panels are
  * [d][16] halves.  Rows that have codes (vs/code8.h) are read one by one, and
- * their panels are 16 whole rows.  Terms, one of 4 bytes for each row (vs/kern.h):
+ * their panels are 16 whole rows.  Terms, 4 bytes for each row (vs/kern.h):
  *
  *              L2            IP                  cosine           L1
  *   f32, f16   |x|^2         |x|, rounded up     |x| or NaN       0
@@ -54,10 +54,6 @@ void vs_panel_pack(const struct vs_panel_kind *kind,
 		   const void *const rows[VS_PANEL_ROWS], void *panel,
 		   int32_t terms[VS_PANEL_ROWS], uint32_t norms[VS_PANEL_ROWS],
 		   float *scratch);
-
-/* A panel of floats [d][16] from one of halves or of whole rows. */
-void vs_panel_widen(const struct vs_panel_kind *kind, const void *panel,
-		    float *out);
 
 /* Copies row `lane` of a panel out; f16 rows as f32. */
 void vs_panel_unpack(const struct vs_panel_kind *kind, const void *panel,

@@ -26,8 +26,8 @@ struct vs_source {
 	/* Up to n next rows and their ids; *got == 0 at the end. */
 	int (*next)(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
 		    size_t n, size_t *got, struct vs_err *err);
-	/* Up to n rows spread over what the stream is taken from, always the
-	 * same ones; ranges of codes are learnt from them. */
+	/* Up to n rows spread over the stream (or what it is taken from),
+	 * always the same ones; ranges of codes are learnt from them. */
 	int (*sample)(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
 		      size_t *got, struct vs_err *err);
 	void *arg;
@@ -72,8 +72,6 @@ const struct vs_digest *vs_shard_model(const struct vs_shard *s);
 const struct vs_digest *vs_shard_input(const struct vs_shard *s);
 /* As the spec of its build says; all zero where no ids were given. */
 const struct vs_digest *vs_shard_ids(const struct vs_shard *s);
-/* How rows are coded, or NULL; what a batch that scans s wants. */
-const struct vs_code8 *vs_shard_code8(const struct vs_shard *s);
 /* [nlist][dim], NULL for Flat; borrowed. */
 const float *vs_shard_centroids(const struct vs_shard *s);
 /* XXH3-64 of the centroids; 0 for Flat.  Models trained on other rows can have
@@ -82,8 +80,7 @@ uint64_t vs_shard_centroids_hash(const struct vs_shard *s);
 /* Frees the centroids of a shard that is searched with another's. */
 void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s);
 
-/* Scans the cells of s for the queries of b, by codes where b was created with
- * the like of vs_shard_code8(s).  cells: [n_queries][nprobe] as
+/* Scans the cells of s for the queries of b.  cells: [n_queries][nprobe] as
  * vs_coarse_probe gives them, ignored for Flat.  Each query's nearest cell goes
  * first. */
 int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, struct vs_batch *b,

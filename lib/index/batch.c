@@ -1,8 +1,8 @@
 /* batch.c - the batch engine: pieces of cells, groups of queries, tiles.
  *
  * Filtering and deciding are separate (ARCHITECTURE.md): this file drives the
- * filters; batch_query.c says what of a query they need, batch_take.c turns what
- * passes into hits.
+ * filters; batch_query.c says what of a query they need, batch_take.c turns
+ * what passes into hits.
  */
 #include "vs/batch.h"
 
@@ -109,16 +109,6 @@ int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 	return rc;
 }
 
-bool vs_batch_knows(const struct vs_batch *b, const struct vs_code8 *c)
-{
-	const struct vs_code8 *own = b->spec.code8;
-
-	return own != NULL && c != NULL && c->dim == own->dim &&
-	       memcmp(&c->kappa, &own->kappa, sizeof(c->kappa)) == 0 &&
-	       memcmp(c->mid, own->mid, c->dim * sizeof(float)) == 0 &&
-	       memcmp(c->step, own->step, c->dim * sizeof(float)) == 0;
-}
-
 uint64_t vs_batch_distances(const struct vs_batch *b)
 {
 	return atomic_load_explicit(&b->n_distances, memory_order_relaxed);
@@ -134,8 +124,7 @@ static size_t queries_of(const struct scan_job *j, size_t cell)
 /* Whether pieces are not as the tiles of floats want them. */
 static bool widens(const struct scan_job *j)
 {
-	return j->way == VS_WAY_FLOAT &&
-	       (j->b->spec.dtype == VS_F16 || j->scan->whole_rows);
+	return j->way == VS_WAY_FLOAT && j->b->spec.dtype == VS_F16;
 }
 
 static size_t piece_panels(const struct scan_job *j)
@@ -221,22 +210,6 @@ static int scan_group(const struct vs_ctx *ctx, struct vs_batch *b,
 	return rc;
 }
 
-/* Panels of floats from those of halves or of whole rows. */
-static void widen_piece(const struct scan_job *j, const struct vs_cell_view *v,
-			const struct piece *p, float *wide)
-{
-	const struct vs_panel_kind kind = {
-		.dtype = j->b->spec.dtype,
-		.dim = j->b->spec.queries.dim,
-		.whole_rows = j->scan->whole_rows,
-	};
-	size_t each = vs_panel_bytes(kind.dtype, kind.dim), i;
-
-	for (i = 0; i < p->n_panels; i++)
-		vs_panel_widen(&kind, (const uint8_t *)v->panels + i * each,
-			       wide + i * kind.dim * VS_PANEL_ROWS);
-}
-
 /* What the filter needs of a piece and no file holds: panels of floats; under
  * cosine the lengths and sums of byte rows. */
 static void ready_piece(const struct scan_job *j, const struct vs_cell_view *v,
@@ -247,7 +220,8 @@ static void ready_piece(const struct scan_job *j, const struct vs_cell_view *v,
 
 	w->panels = v->panels;
 	if (widens(j)) {
-		widen_piece(j, v, p, w->wide);
+		j->ctx->kern->widen_f16(v->panels, n * j->b->spec.queries.dim,
+					w->wide);
 		w->panels = w->wide;
 	}
 	if (j->way != VS_WAY_COSINE)
@@ -379,10 +353,12 @@ int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 		.ctx = ctx,
 		.b = b,
 		.scan = scan,
-		.way = scan->codes ? VS_WAY_CODES : b->way,
+		.way = scan->code8 != NULL ? VS_WAY_CODES : b->way,
 	};
 	int rc = job_alloc(&j, err);
 
+	if (rc == 0 && scan->code8 != NULL)
+		rc = vs_batch_code(ctx, b, scan->code8, err);
 	if (rc == 0)
 		rc = vs_par_for(ctx, j.n_pieces, scan_piece, &j, err);
 	job_free(&j);

@@ -35,7 +35,8 @@ struct vs_batch {
 	bool similarity;
 	const float *floats;    /* [n][dim], NULL for bytes */
 	const uint8_t *bytes;   /* [n][dim] as panels hold them */
-	uint8_t *own_bytes;     /* of i8 queries: bytes; of codes: v */
+	uint8_t *own_bytes;     /* of i8 queries: bytes; of floats: v */
+	const struct vs_code8 *code8; /* that v is of; of the scan under way */
 	uint8_t *ones;          /* [dim], for i8 similarities */
 	struct vs_query *query; /* [n_queries] */
 	struct vs_hit *slots;   /* [n_queries][vs_topk_slots(k)] */
@@ -61,6 +62,7 @@ struct vs_group {
 	uint32_t query[VS_TILE_W];
 	size_t first_row; /* of this step within the piece */
 	size_t n_panels;  /* of this step */
+	unsigned changed; /* places whose limits this step may have changed */
 	int32_t limit_i[VS_TILE_W];
 	float limit_f[VS_TILE_W];
 	float gain[VS_TILE_W];
@@ -70,6 +72,9 @@ struct vs_group {
 /* Chooses the way and fills the states of all queries. */
 int vs_batch_prepare(struct vs_ctx *ctx, struct vs_batch *b,
 		     struct vs_err *err) VS_MUST_CHECK;
+/* Codes all queries as rows that are coded by c want them. */
+int vs_batch_code(struct vs_ctx *ctx, struct vs_batch *b,
+		  const struct vs_code8 *c, struct vs_err *err) VS_MUST_CHECK;
 /* Packs the queries of the group for the tile. */
 void vs_group_pack(const struct vs_batch *b, struct vs_group *g);
 /* Refreshes the tile limit of query i of the group from its heap. */

@@ -74,9 +74,6 @@ static int prepare_query(void *arg, size_t i, unsigned thread,
 		prepare_bytes(b, i);
 	else
 		q->norm2 = vs_norm2_f32(b->floats + i * dim, dim);
-	if (b->spec.code8 != NULL)
-		vs_code8_query(b->spec.code8, b->floats + i * dim, q->norm2,
-			       (int8_t *)b->own_bytes + i * dim, &q->code);
 	q->norm = sqrt(q->norm2);
 	return 0;
 }
@@ -88,7 +85,7 @@ int vs_batch_prepare(struct vs_ctx *ctx, struct vs_batch *b, struct vs_err *err)
 
 	b->way = choose_way(&b->spec);
 	b->similarity = vs_metric_is_similarity(b->spec.metric);
-	if (i8 || b->spec.code8 != NULL) {
+	if (i8) {
 		b->own_bytes = vs_alloc(ctx, q->n, q->dim, "queries", err);
 		if (b->own_bytes == NULL)
 			return VS_ENOMEM;
@@ -104,6 +101,35 @@ int vs_batch_prepare(struct vs_ctx *ctx, struct vs_batch *b, struct vs_err *err)
 	else
 		b->floats = q->p;
 	return vs_par_for(ctx, (size_t)q->n, prepare_query, b, err);
+}
+
+static int code_query(void *arg, size_t i, unsigned thread, struct vs_err *err)
+{
+	struct vs_batch *b = arg;
+	struct vs_query *q = &b->query[i];
+	uint32_t dim = b->spec.queries.dim;
+
+	(void)thread;
+	(void)err;
+	vs_code8_query(b->code8, b->floats + i * dim, q->norm2,
+		       (int8_t *)b->own_bytes + i * dim, &q->code);
+	return 0;
+}
+
+int vs_batch_code(struct vs_ctx *ctx, struct vs_batch *b,
+		  const struct vs_code8 *c, struct vs_err *err)
+{
+	const struct vs_rows *q = &b->spec.queries;
+
+	if (b->code8 == c)
+		return 0;
+	b->code8 = c;
+	if (b->own_bytes == NULL)
+		b->own_bytes = vs_alloc(ctx, q->n, q->dim, "codes of queries",
+					err);
+	if (b->own_bytes == NULL)
+		return VS_ENOMEM;
+	return vs_par_for(ctx, (size_t)q->n, code_query, b, err);
 }
 
 void vs_group_pack(const struct vs_batch *b, struct vs_group *g)

@@ -43,12 +43,9 @@ static int64_t key_of_score(const struct vs_batch *b, const struct vs_query *q,
 	return score / 2 + (b->spec.dtype == VS_I8 ? 128 * q->sum : 0);
 }
 
-/* Which places of the group have new limits. */
-static unsigned take_exact(struct vs_batch *b, const struct vs_cell_view *v,
-			   const struct vs_group *g,
-			   const struct vs_pass *pass, size_t n)
+static void take_exact(struct vs_batch *b, const struct vs_cell_view *v,
+		       struct vs_group *g, const struct vs_pass *pass, size_t n)
 {
-	unsigned changed = 0;
 	size_t i, row;
 	struct vs_query *q;
 
@@ -58,22 +55,20 @@ static unsigned take_exact(struct vs_batch *b, const struct vs_cell_view *v,
 			continue;
 		q = &b->query[g->query[pass[i].q]];
 		if (take(q, key_of_score(b, q, pass[i].score), id_of(v, row)))
-			changed |= 1u << pass[i].q;
+			g->changed |= 1u << pass[i].q;
 	}
-	return changed;
 }
 
-static unsigned take_panels(const struct vs_ctx *ctx, struct vs_batch *b,
-			    const struct vs_cell_view *v,
-			    const struct vs_group *g,
-			    const struct vs_pass *pass, size_t n)
+static void take_panels(const struct vs_ctx *ctx, struct vs_batch *b,
+			const struct vs_cell_view *v, struct vs_group *g,
+			const struct vs_pass *pass, size_t n)
 {
 	const uint8_t *panels = g->worker->panels;
 	size_t bytes = vs_panel_bytes(b->floats != NULL ? VS_F32 : VS_U8,
 				      b->spec.queries.dim);
 	int64_t key[VS_PANEL_ROWS];
 	size_t i, row, panel, last_panel = SIZE_MAX;
-	unsigned changed = 0, last_q = VS_TILE_W;
+	unsigned last_q = VS_TILE_W;
 
 	for (i = 0; i < n; i++) {
 		row = g->first_row + pass[i].row;
@@ -95,16 +90,14 @@ static unsigned take_panels(const struct vs_ctx *ctx, struct vs_batch *b,
 		}
 		if (take(&b->query[g->query[last_q]], key[row % VS_PANEL_ROWS],
 			 id_of(v, row)))
-			changed |= 1u << last_q;
+			g->changed |= 1u << last_q;
 	}
-	return changed;
 }
 
 /* Rows whose codes have passed are read one by one. */
 static int take_rows(const struct vs_ctx *ctx, struct vs_batch *b,
-		     const struct vs_cell_view *v, const struct vs_group *g,
-		     const struct vs_pass *pass, size_t n, unsigned *changed,
-		     struct vs_err *err)
+		     const struct vs_cell_view *v, struct vs_group *g,
+		     const struct vs_pass *pass, size_t n, struct vs_err *err)
 {
 	uint32_t dim = b->spec.queries.dim, query;
 	size_t row_bytes = dim * vs_dtype_size(b->spec.dtype), i, row;
@@ -129,7 +122,7 @@ static int take_rows(const struct vs_ctx *ctx, struct vs_batch *b,
 		query = g->query[pass[i].q];
 		key = vs_batch_row_key(ctx, b, query, p, terms[row]);
 		if (take(&b->query[query], key, id_of(v, row)))
-			*changed |= 1u << pass[i].q;
+			g->changed |= 1u << pass[i].q;
 	}
 	return 0;
 }
@@ -207,7 +200,7 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		    const struct vs_cell_view *v, struct vs_group *g,
 		    struct vs_pass *pass, struct vs_err *err)
 {
-	unsigned changed = 0, i;
+	unsigned i;
 	size_t n;
 	int rc = 0;
 
@@ -219,14 +212,15 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		n = filter_bytes(ctx, b, v, g, pass);
 	if (n == 0)
 		return 0;
+	g->changed = 0;
 	if (g->way == VS_WAY_EXACT || g->way == VS_WAY_L1)
-		changed = take_exact(b, v, g, pass, n);
+		take_exact(b, v, g, pass, n);
 	else if (g->way == VS_WAY_CODES)
-		rc = take_rows(ctx, b, v, g, pass, n, &changed, err);
+		rc = take_rows(ctx, b, v, g, pass, n, err);
 	else
-		changed = take_panels(ctx, b, v, g, pass, n);
+		take_panels(ctx, b, v, g, pass, n);
 	for (i = 0; i < g->n; i++)
-		if (changed >> i & 1)
+		if (g->changed >> i & 1)
 			vs_group_limit(b, g, i);
 	return rc;
 }

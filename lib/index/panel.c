@@ -7,7 +7,7 @@
 
 #include "vs/hit.h"
 #include "vs/num.h"
-#include "vs/rows.h"
+#include "vs/widen.h"
 
 #define I8_BIAS 0x80u
 
@@ -213,23 +213,4 @@ void vs_panel_unpack(const struct vs_panel_kind *kind, const void *panel,
 	vs_unpack_row_u8(panel, lane, kind->dim, row);
 	for (i = 0; kind->dtype == VS_I8 && i < kind->dim; i++)
 		byte[i] ^= I8_BIAS;
-}
-
-void vs_panel_widen(const struct vs_panel_kind *kind, const void *panel,
-		    float *out)
-{
-	size_t d = kind->dim, i, r;
-
-	for (i = 0; i < d; i++) {
-		for (r = 0; r < VS_PANEL_ROWS; r++) {
-			size_t at = kind->whole_rows ? r * d + i :
-						       i * VS_PANEL_ROWS + r;
-
-			out[i * VS_PANEL_ROWS + r] =
-				kind->dtype == VS_F16 ?
-					vs_f32_of_f16(
-						((const uint16_t *)panel)[at]) :
-					((const float *)panel)[at];
-		}
-	}
 }

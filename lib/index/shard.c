@@ -58,11 +58,6 @@ uint64_t vs_shard_centroids_hash(const struct vs_shard *s)
 	return s->centroids_hash;
 }
 
-const struct vs_code8 *vs_shard_code8(const struct vs_shard *s)
-{
-	return s->code8.mid != NULL ? &s->code8 : NULL;
-}
-
 void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s)
 {
 	vs_free(ctx, s->centroids);

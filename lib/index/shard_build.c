@@ -14,7 +14,7 @@
 #include "vs/mem.h"
 #include "vs/panel.h"
 #include "vs/plan.h"
-#include "vs/rows.h"
+#include "vs/widen.h"
 #include "vs/yaml.h"
 
 #define BLOCK_BYTES (2u << 20) /* rows read at a time */

@@ -6,7 +6,7 @@
 #include "vs/mem.h"
 #include "vs/panel.h"
 #include "vs/par.h"
-#include "vs/rows.h"
+#include "vs/widen.h"
 
 #define SLOT_BYTES 262144u /* panels packed at a time */
 

@@ -10,7 +10,6 @@
 struct view_arg {
 	struct vs_ctx *ctx;
 	struct vs_shard *s;
-	bool codes; /* are scanned in place of rows */
 };
 
 static void ahead(void *arg, size_t cell, uint64_t first, uint64_t n)
@@ -18,7 +17,8 @@ static void ahead(void *arg, size_t cell, uint64_t first, uint64_t n)
 	const struct view_arg *a = arg;
 	const struct vs_shard *s = a->s;
 	uint64_t panel = s->cell_panel[cell] + first;
-	const struct vs_span *scanned = a->codes ? &s->codes : &s->rows;
+	const struct vs_span *scanned = s->code8.mid != NULL ? &s->codes :
+								&s->rows;
 
 	vs_cont_willneed(s->cont, scanned, panel * scanned->item,
 			 n * scanned->item);
@@ -60,7 +60,7 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	uint64_t panel = s->cell_panel[cell] + first;
 	uint64_t row = panel * VS_PANEL_ROWS, n_rows = n * VS_PANEL_ROWS;
 	uint64_t left = s->cell_rows[cell] - first * VS_PANEL_ROWS;
-	bool codes = a->codes, norms = s->norms.p != NULL;
+	bool codes = s->code8.mid != NULL, norms = s->norms.p != NULL;
 	int rc;
 
 	rc = touch_panels(a, codes ? &s->codes : &s->rows, panel, n, err);
@@ -137,8 +137,7 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 {
 	struct view_arg arg = { .ctx = ctx, .s = s };
 	struct vs_scan scan = {
-		.codes = vs_batch_knows(b, vs_shard_code8(s)),
-		.whole_rows = vs_shard_code8(s) != NULL,
+		.code8 = s->code8.mid != NULL ? &s->code8 : NULL,
 		.n_cells = s->index.nlist,
 		.cell_rows = s->cell_rows,
 		.view = view,
@@ -152,7 +151,6 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 
 	if (p->from == p->to)
 		return 0;
-	arg.codes = scan.codes;
 	if (p->cells != NULL)
 		rc = sort_pairs(ctx, s->index.nlist, p, &start, &query, err);
 	scan.start = start;

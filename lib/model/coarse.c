@@ -14,7 +14,7 @@
 #include "vs/kern.h"
 #include "vs/mem.h"
 #include "vs/par.h"
-#include "vs/rows.h"
+#include "vs/widen.h"
 
 #define GROUPS_PER_ITEM 16u /* tiles of one item of the parallel loop */
 #define SAMPLE 64u /* scores that guess where the nprobe-th smallest lies */

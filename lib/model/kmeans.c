@@ -11,6 +11,7 @@
 #include "vs/num.h"
 #include "vs/par.h"
 #include "vs/rng.h"
+#include "vs/widen.h"
 
 /* Nudge of a split cell, relative (Faiss: EPS 1/1024). */
 #define SPLIT_EPS (1.0f / 1024)
@@ -27,6 +28,7 @@ struct state {
 	int64_t *sum;     /* [n_workers][dim] */
 	size_t n_workers; /* of the parallel update */
 	atomic_size_t next; /* the cell to be updated next */
+	bool spherical;
 	double scale;     /* f32: fixed point = trunc(x * scale) */
 	struct vs_rng repair;
 	double before;    /* objective of the assignment before; -1: none */
@@ -348,9 +350,12 @@ static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 	s->whole = false;
 	atomic_store(&s->next, 0);
 	rc = vs_par_for(s->ctx, s->n_workers, update_cells, s, err);
-	if (rc != 0)
-		return rc;
-	return repair_empty(s, &out->n_repaired, err);
+	if (rc == 0)
+		rc = repair_empty(s, &out->n_repaired, err);
+	for (c = 0; rc == 0 && s->spherical && c < s->nlist; c++)
+		vs_row_unit(s->centroids + (size_t)c * s->rows->dim,
+			    s->rows->dim);
+	return rc;
 }
 
 /* Whatever was saved, going on from it must be sound. */
@@ -456,7 +461,8 @@ int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
 	      const struct vs_kmeans_params *params,
 	      struct vs_kmeans_result *out, struct vs_err *err)
 {
-	struct state s = { .ctx = ctx, .rows = rows, .nlist = params->nlist };
+	struct state s = { .ctx = ctx, .rows = rows, .nlist = params->nlist,
+			   .spherical = params->spherical };
 	int rc;
 
 	memset(out, 0, sizeof(*out));

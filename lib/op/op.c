@@ -4,7 +4,7 @@
 
 #include "op_int.h"
 #include "vs/mem.h"
-#include "vs/rows.h"
+#include "vs/widen.h"
 
 #define BLOCK_BYTES (2u << 20) /* of rows, read at a time */
 
@@ -91,10 +91,11 @@ int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
 	for (i = 0; i < n; i++, row += vs_vecs_row_bytes(v))
 		if (vs_row_is_zero(vs_vecs_dtype(v), row, vs_vecs_dim(v)))
 			return vs_fail(err, VS_EDATA,
-				       "%s: row %llu is all zeros, which has no "
-				       "direction under cosine; remove it, or "
-				       "give --zero keep to have it at cosine 0 "
-				       "of everything", vs_vecs_name(v),
+				       "%s: row %llu is all zeros, which has "
+				       "no direction under cosine; remove it, "
+				       "or give --zero keep to have it at "
+				       "cosine 0 of everything",
+				       vs_vecs_name(v),
 				       (unsigned long long)(first + i));
 	return 0;
 }

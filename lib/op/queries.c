@@ -1,8 +1,10 @@
 /* queries.c - reads queries in the type of the rows, where that is exact. */
 #include "queries.h"
 
+#include <string.h>
+
 #include "vs/mem.h"
-#include "vs/rows.h"
+#include "vs/widen.h"
 
 int vs_op_queries_open(struct vs_ctx *ctx, const struct vs_op_io *io,
 		       const struct vs_cont_head *head,
@@ -13,7 +15,8 @@ int vs_op_queries_open(struct vs_ctx *ctx, const struct vs_op_io *io,
 	int rc;
 
 	out->dtype = head->dtype == VS_F16 ? VS_F32 : head->dtype;
-	out->refuse_zeros = head->metric == VS_COSINE && io->zero == VS_ZERO_REFUSE;
+	out->refuse_zeros = head->metric == VS_COSINE &&
+			    io->zero == VS_ZERO_REFUSE;
 	rc = vs_vecs_open(ctx, io->inputs, io->n_inputs, &opt, &out->vecs,
 			  err);
 	if (rc != 0)
@@ -66,38 +69,31 @@ static int narrow(const struct vs_op_queries *q, const float *from,
 	return 0;
 }
 
-/* n rows as they are in the file to the type of the rows searched. */
-static int convert(const struct vs_op_queries *q, const uint8_t *raw,
-		   uint64_t first, size_t n, float *wide, void *rows,
-		   struct vs_err *err)
+/* Query i as it is in the file to the type of the rows searched. */
+static int convert(const struct vs_op_queries *q, const void *raw, uint64_t i,
+		   float *wide, uint8_t *to, struct vs_err *err)
 {
 	enum vs_dtype from = vs_vecs_dtype(q->vecs);
-	size_t row_bytes = vs_vecs_row_bytes(q->vecs), i;
 	uint32_t dim = vs_vecs_dim(q->vecs);
-	int rc = 0;
 
-	for (i = 0; rc == 0 && i < n; i++, raw += row_bytes) {
-		if (q->dtype == VS_F32) {
-			vs_row_widen(from, raw, dim, (float *)rows + i * dim);
-			continue;
-		}
-		vs_row_widen(from, raw, dim, wide);
-		rc = narrow(q, wide, first + i, (uint8_t *)rows + i * dim, err);
-	}
-	return rc;
+	vs_row_widen(from, raw, dim, wide);
+	if (q->dtype != VS_F32)
+		return narrow(q, wide, i, to, err);
+	memcpy(to, wide, dim * sizeof(*wide));
+	return 0;
 }
 
 /* A few at a time: in the file they may take four times the room that the
  * caller has made for them. */
 static int read_converted(struct vs_ctx *ctx, struct vs_op_queries *q,
-			  uint64_t first, size_t n, uint8_t *rows,
+			  uint64_t first, size_t n, uint8_t *to,
 			  struct vs_err *err)
 {
-	size_t row_bytes = vs_vecs_row_bytes(q->vecs), step, m;
+	size_t row_bytes = vs_vecs_row_bytes(q->vecs), step, m = 0, i;
 	uint32_t dim = vs_vecs_dim(q->vecs);
-	uint8_t *raw;
 	float *wide = NULL;
-	int rc = VS_ENOMEM;
+	uint8_t *raw;
+	int rc;
 
 	step = vs_op_block_rows(ctx, row_bytes, n);
 	raw = vs_alloc(ctx, step, row_bytes, "queries", err);
@@ -107,9 +103,11 @@ static int read_converted(struct vs_ctx *ctx, struct vs_op_queries *q,
 	for (; rc == 0 && n > 0; n -= m, first += m) {
 		m = vs_min_size(n, step);
 		rc = vs_vecs_read(ctx, q->vecs, first, m, raw, err);
-		if (rc == 0)
-			rc = convert(q, raw, first, m, wide, rows, err);
-		rows += m * dim * vs_dtype_size(q->dtype);
+		for (i = 0; rc == 0 && i < m; i++) {
+			rc = convert(q, raw + i * row_bytes, first + i, wide,
+				     to, err);
+			to += dim * vs_dtype_size(q->dtype);
+		}
 	}
 	vs_free(ctx, wide);
 	vs_free(ctx, raw);

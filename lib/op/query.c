@@ -147,7 +147,6 @@ static int search_rows(struct search *s, const struct vs_rows *rows,
 		.metric = head_of(s)->metric,
 		.dtype = head_of(s)->dtype,
 		.queries = *rows,
-		.code8 = vs_shard_code8(s->target.shard[0]),
 		.k = s->args->k,
 	};
 	struct vs_batch *b;

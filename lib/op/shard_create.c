@@ -77,7 +77,7 @@ static int open_model(struct create *c, struct vs_err *err)
 			       "%s: rows have %u dimensions; %s was trained on "
 			       "%u",
 			       name, vs_vecs_dim(c->vecs), path, m->dim);
-	if (m->dtype != vs_vecs_dtype(c->vecs))
+	if (!vs_op_types_agree(m->dtype, vs_vecs_dtype(c->vecs)))
 		return vs_fail(err, VS_EDATA,
 			       "%s: rows are %s; %s was trained on %s", name,
 			       vs_dtype_name(vs_vecs_dtype(c->vecs)), path,

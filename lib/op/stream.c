@@ -87,14 +87,13 @@ static int next_rows(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
 	return rc;
 }
 
-/* Runs of rows, evenly spaced over the whole set: also a stream that gives but
- * some of the rows samples all of them, so that all shards of a collection are
- * coded alike. */
+/* Runs of rows, evenly spaced; also where only some of first..end-1 are
+ * selected all count. */
 static int sample_rows(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
 		       size_t *got, struct vs_err *err)
 {
 	const struct vs_op_stream *s = arg;
-	uint64_t n_rows = vs_vecs_rows(s->vecs), first;
+	uint64_t n_rows = s->end - s->first, first;
 	size_t row_bytes = vs_vecs_row_bytes(s->vecs), run, n_runs, i;
 	int rc = 0;
 
@@ -106,8 +105,8 @@ static int sample_rows(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
 				0 :
 				(uint64_t)((double)(n_rows - run) * (double)i /
 					   (double)(n_runs - 1));
-		rc = vs_vecs_read(ctx, s->vecs, vs_min_u64(first, n_rows - run),
-				  run,
+		first = vs_min_u64(first, n_rows - run);
+		rc = vs_vecs_read(ctx, s->vecs, s->first + first, run,
 				  (uint8_t *)rows + i * SAMPLE_RUN * row_bytes,
 				  err);
 	}

@@ -5,6 +5,7 @@
 #include "train_keep.h"
 #include "vs/mem.h"
 #include "vs/rng.h"
+#include "vs/widen.h"
 
 #define PER_CENTROID 256u     /* rows sampled for each centroid by default */
 #define PER_CENTROID_LOW 39u  /* fewer give a warning, as in Faiss */
@@ -18,6 +19,8 @@ struct train {
 	struct vs_digest quick; /* quick digest of the vectors */
 	struct vs_model model;
 	uint64_t n_sample;
+	bool spherical;  /* of similarities: rows of the sample have length 1 */
+	bool wide;       /* the sample is f32, whatever the rows are */
 	uint8_t *sample; /* [n_sample] rows */
 	struct vs_train_keep keep;
 	size_t block_rows;
@@ -72,13 +75,26 @@ static void warn_of_few_rows(const struct train *t)
 			   PER_CENTROID_LOW);
 }
 
+static size_t sample_row_bytes(const struct train *t)
+{
+	return t->wide ? t->model.dim * sizeof(float) :
+			 vs_vecs_row_bytes(t->vecs);
+}
+
+static struct vs_rows sample_rows(const struct train *t)
+{
+	struct vs_rows rows = { t->sample, t->n_sample, t->model.dim,
+				t->wide ? VS_F32 : t->model.dtype };
+
+	return rows;
+}
+
 /* The sample and the state of k-means, which must fit together. */
 static uint64_t memory_need(const struct train *t)
 {
-	struct vs_rows rows = { NULL, t->n_sample, t->model.dim,
-				t->model.dtype };
+	struct vs_rows rows = sample_rows(t);
 
-	return t->n_sample * vs_vecs_row_bytes(t->vecs) +
+	return t->n_sample * sample_row_bytes(t) +
 	       vs_kmeans_bytes(&rows, t->index.nlist);
 }
 
@@ -99,6 +115,19 @@ static int check_memory(struct train *t, struct vs_err *err)
 		       vs_format_size(t->ctx->memory_max, most));
 }
 
+static void take_row(struct train *t, uint64_t taken, const uint8_t *row)
+{
+	uint8_t *to = t->sample + taken * sample_row_bytes(t);
+
+	if (!t->wide) {
+		memcpy(to, row, vs_vecs_row_bytes(t->vecs));
+		return;
+	}
+	vs_row_widen(t->model.dtype, row, t->model.dim, (float *)(void *)to);
+	if (t->spherical)
+		vs_row_unit((float *)(void *)to, t->model.dim);
+}
+
 /* Exactly n_sample rows, each subset equally likely, in file order: selection
  * sampling (Knuth, TAOCP vol. 2, 3.4.2, algorithm S).  Everything is read, and
  * hashed on the way. */
@@ -117,14 +146,16 @@ static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
 				       "stopped while sampling; run again");
 		m = (size_t)vs_min_u64(t->block_rows, n - first);
 		rc = vs_vecs_read(t->ctx, t->vecs, first, m, block, err);
+		if (rc == 0 && t->args->metric == VS_COSINE &&
+		    t->args->io.zero == VS_ZERO_REFUSE)
+			rc = vs_op_check_zeros(t->vecs, first, m, block, err);
 		if (rc != 0)
 			return rc;
 		vs_hasher_add(h, block, m * row_bytes);
 		for (i = 0; i < m && taken < t->n_sample; i++)
 			if (vs_rng_below(&rng, n - first - i) <
 			    t->n_sample - taken)
-				memcpy(t->sample + taken++ * row_bytes,
-				       block + i * row_bytes, row_bytes);
+				take_row(t, taken++, block + i * row_bytes);
 		vs_ctx_progress(t->ctx, "sample", first + m, n, "rows");
 	}
 	return 0;
@@ -137,7 +168,7 @@ static int read_sample(struct train *t, struct vs_err *err)
 	uint8_t *block;
 	int rc = VS_ENOMEM;
 
-	t->sample = vs_alloc(t->ctx, t->n_sample, row_bytes,
+	t->sample = vs_alloc(t->ctx, t->n_sample, sample_row_bytes(t),
 			     "training sample", err);
 	if (t->sample == NULL)
 		return VS_ENOMEM;
@@ -158,10 +189,10 @@ static int read_sample(struct train *t, struct vs_err *err)
 
 static int cluster_and_write(struct train *t, struct vs_err *err)
 {
-	struct vs_rows rows = { t->sample, t->n_sample, t->model.dim,
-				t->model.dtype };
+	struct vs_rows rows = sample_rows(t);
 	struct vs_kmeans_params params = { t->index.nlist, t->args->iterations,
-					   t->args->seed, &t->keep.kmeans };
+					   t->args->seed, &t->keep.kmeans,
+					   t->spherical };
 	struct vs_model_notes notes = {
 		.n_input = vs_vecs_rows(t->vecs),
 		.n_sample = t->n_sample,
@@ -283,6 +314,8 @@ static int train(struct train *t, struct vs_err *err)
 	t->model.dtype = vs_vecs_dtype(t->vecs);
 	t->model.dim = vs_vecs_dim(t->vecs);
 	t->ctx->work.n_rows = vs_vecs_rows(t->vecs);
+	t->spherical = vs_metric_is_similarity(t->model.metric);
+	t->wide = t->spherical || t->model.dtype == VS_I8;
 	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype, err);
 	if (rc == 0)
 		rc = choose_sample_size(t, err);

@@ -30,7 +30,8 @@ setup() {
 	vs-query --help | grep -qE '^  -k N .*\[10\]$'
 	vs-train --help | grep -qE '^ +--iterations N .*\[10\]$'
 	vs-train --help | grep -qE '^ +--seed N .*\[1\]$'
-	vs-train --help | grep -qE '^  -m, --metric l2\|ip .*\[l2\]$'
+	vs-train --help | tr -s ' \n' ' ' |
+		grep -qF -- '-m, --metric l2|ip|cosine|l1 metric of later searches [l2]'
 	vs-shard create --help | grep -A 1 -e --vnodes | grep -q '\[1024\]$'
 }
 

@@ -72,7 +72,7 @@ usage() {
 	[ "$status" -eq 2 ]
 	run vs-eval sweep
 	[ "$status" -eq 2 ]
-	usage 'vs-train: --metric cosin: expected l2, ip, cosine or l1' \
+	usage 'vs-train: --metric cosin: expected l2, ip, cosine or l1; did you mean cosine?' \
 		vs-train --metric cosin
 }
 

@@ -4,6 +4,8 @@
     vecs.py convert IN.bvecs OUT.fvecs|OUT.bvecs|OUT.u8bin|OUT.fbin [FIRST N]
     vecs.py random OUT.u8bin ROWS DIM SEED
     vecs.py shift OUT.fvecs IN.bvecs      values minus 60, times 0.37
+    vecs.py i8 OUT.i8bin IN.bvecs         values minus 128
+    vecs.py f16 OUT.npy IN.bvecs          as shift, in halves
     vecs.py same-ids A.ivecs B.ivecs      ids of each row as a set; exit 0 or 1
 
 Plain Python, independent of the code under test.
@@ -59,6 +61,23 @@ def main(args):
     elif args[0] == "shift":
         dim, rows = read_bvecs(args[2])
         write(args[1], dim, [[(v - 60) * 0.37 for v in r] for r in rows])
+    elif args[0] == "i8":
+        dim, rows = read_bvecs(args[2])
+        with open(args[1], "wb") as out:
+            out.write(struct.pack("<II", len(rows), dim))
+            for row in rows:
+                out.write(struct.pack("%db" % dim, *(v - 128 for v in row)))
+    elif args[0] == "f16":
+        dim, rows = read_bvecs(args[2])
+        head = "{'descr': '<f2', 'fortran_order': False, 'shape': (%d, %d), }" \
+            % (len(rows), dim)
+        head += " " * (-(len(head) + 11) % 64) + "\n"
+        with open(args[1], "wb") as out:
+            out.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)))
+            out.write(head.encode())
+            for row in rows:
+                out.write(struct.pack("<%de" % dim,
+                                      *((v - 60) * 0.37 for v in row)))
     elif args[0] == "same-ids":
         a, b = read_ivecs(args[1]), read_ivecs(args[2])
         return 0 if [set(r) for r in a] == [set(r) for r in b] else 1

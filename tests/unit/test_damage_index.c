@@ -60,7 +60,6 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	uint32_t nlist = vs_shard_index(s)->nlist, *cells = NULL;
 	struct vs_batch_spec spec = { .metric = h->metric,
 				      .dtype = h->dtype,
-				      .code8 = vs_shard_code8(s),
 				      .k = K };
 	struct vs_coarse *coarse = NULL;
 	const struct vs_hit *hits;

@@ -25,7 +25,7 @@ static void start(struct vs_ctx *ctx)
 static void run(struct vs_ctx *ctx, const struct gendata *g, uint32_t nlist,
 		uint32_t iterations, struct vs_kmeans_result *r)
 {
-	struct vs_kmeans_params p = { nlist, iterations, 1, NULL };
+	struct vs_kmeans_params p = { nlist, iterations, 1, NULL, false };
 	struct vs_rows rows;
 	struct vs_err err;
 	int rc;
@@ -186,7 +186,7 @@ static void test_largest_values_stay_finite(void **state)
  * is used. */
 static void test_memory_is_as_foretold(void **state)
 {
-	struct vs_kmeans_params p = { 300, 2, 1, NULL };
+	struct vs_kmeans_params p = { 300, 2, 1, NULL, false };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -209,7 +209,7 @@ static void test_memory_is_as_foretold(void **state)
 
 static void test_too_few_rows_are_refused(void **state)
 {
-	struct vs_kmeans_params p = { 11, 3, 1, NULL };
+	struct vs_kmeans_params p = { 11, 3, 1, NULL, false };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -227,7 +227,7 @@ static void test_too_few_rows_are_refused(void **state)
 
 static void test_stop(void **state)
 {
-	struct vs_kmeans_params p = { 5, 3, 1, NULL };
+	struct vs_kmeans_params p = { 5, 3, 1, NULL, false };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;

@@ -16,7 +16,7 @@
 #include "vs/kern.h"
 #include "vs/kmeans.h"
 #include "vs/mem.h"
-#include "vs/rows.h"
+#include "vs/widen.h"
 #include "vs/shard.h"
 
 #define K 10u
@@ -40,7 +40,7 @@ static void make_model(struct vs_ctx *ctx, const struct gendata *g,
 		       struct vs_model *m)
 {
 	float *wide = malloc((g->n * g->dim + 1) * sizeof(*wide));
-	struct vs_kmeans_params p = { nlist, 4, 1, NULL };
+	struct vs_kmeans_params p = { nlist, 4, 1, NULL, false };
 	uint64_t i;
 	struct vs_kmeans_result r;
 	struct vs_rows rows;
@@ -85,10 +85,10 @@ static void build(struct vs_ctx *ctx, const char *path, struct gendata *g,
 	ok(vs_shard_build(ctx, path, &spec, &src, &err), &err);
 }
 
-/* Answers of all queries into hits [n][K]; without codes: by the rows alone. */
-static void search_by(struct vs_ctx *ctx, const char *path,
-		      const struct gendata *q, uint32_t nprobe, bool codes,
-		      struct vs_hit *hits, uint32_t *cells)
+/* Answers of all queries into hits [n][K]. */
+static void search(struct vs_ctx *ctx, const char *path,
+		   const struct gendata *q, uint32_t nprobe,
+		   struct vs_hit *hits, uint32_t *cells)
 {
 	struct vs_batch_spec spec = { .k = K };
 	struct vs_coarse *coarse = NULL;
@@ -100,7 +100,6 @@ static void search_by(struct vs_ctx *ctx, const char *path,
 	ok(vs_shard_open(ctx, path, &s, &err), &err);
 	spec.metric = vs_shard_head(s)->metric;
 	spec.dtype = vs_shard_head(s)->dtype;
-	spec.code8 = codes ? vs_shard_code8(s) : NULL;
 	gendata_queries(q, &spec.queries);
 	ok(vs_batch_create(ctx, &spec, &b, &err), &err);
 	if (vs_shard_centroids(s) != NULL) {
@@ -116,13 +115,6 @@ static void search_by(struct vs_ctx *ctx, const char *path,
 	vs_batch_destroy(ctx, b);
 	vs_coarse_destroy(ctx, coarse);
 	vs_shard_close(ctx, s);
-}
-
-static void search(struct vs_ctx *ctx, const char *path,
-		   const struct gendata *q, uint32_t nprobe,
-		   struct vs_hit *hits, uint32_t *cells)
-{
-	search_by(ctx, path, q, nprobe, true, hits, cells);
 }
 
 static void assert_same_hits(const struct vs_hit *a, const struct vs_hit *b,
@@ -193,7 +185,7 @@ static void check_shape(const struct shape *s, struct tmpdir *dir)
 	struct gendata g, q;
 	struct vs_ctx ctx;
 	struct vs_model m;
-	struct vs_hit *hits, *again, want[K];
+	struct vs_hit *hits, want[K];
 	uint32_t *cells, *cell, nprobe;
 	const char *path = tmpdir_file(dir, "s.vss");
 	bool *use;
@@ -206,7 +198,6 @@ static void check_shape(const struct shape *s, struct tmpdir *dir)
 	make_model(&ctx, &g, s->metric, s->nlist, &m);
 	build(&ctx, path, &g, &m);
 	hits = calloc(q.n * K, sizeof(*hits));
-	again = calloc(q.n * K, sizeof(*again));
 	cells = calloc(q.n * (s->nlist + 1), sizeof(*cells));
 	cell = calloc(g.n, sizeof(*cell));
 	use = calloc(g.n, sizeof(*use));
@@ -224,14 +215,10 @@ static void check_shape(const struct shape *s, struct tmpdir *dir)
 				    s->nlist > 0 ? use : NULL, K, want);
 			assert_same_hits(hits + i * K, want, K);
 		}
-		/* Shards of one search need not be coded alike. */
-		search_by(&ctx, path, &q, nprobe, false, again, cells);
-		assert_same_hits(again, hits, q.n * K);
 	}
 	vs_free(&ctx, m.centroids);
 	assert_int_equal(ctx.mem_now, 0);
 	free(hits);
-	free(again);
 	free(cells);
 	free(cell);
 	free(use);

@@ -1,5 +1,5 @@
-/* rows.c - rows as floats; the same bits on every machine. */
-#include "vs/rows.h"
+/* widen.c - rows as floats; the same bits on every machine. */
+#include "vs/widen.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* rows.h - rows of any element type as floats, and as unit vectors. */
-#ifndef VS_ROWS_H
-#define VS_ROWS_H
+/* widen.h - rows of any element type as floats, and as unit vectors. */
+#ifndef VS_WIDEN_H
+#define VS_WIDEN_H
 
 #include "vs/ctx.h"
 #include "vs/types.h"
