@@ -110,8 +110,9 @@ static int not_whole(const struct opening *o, const char *path,
 static int open_vectors(struct opening *o, const char *path, struct vs_err *err)
 {
 	struct vs_vecs **vecs = &o->out->stream.vecs;
+	const struct vs_vecs_options opt = { .native_f16 = true };
 	struct vs_digest d;
-	int rc = vs_vecs_open(o->ctx, &path, 1, NULL, vecs, err);
+	int rc = vs_vecs_open(o->ctx, &path, 1, &opt, vecs, err);
 
 	if (rc != 0)
 		return rc;

@@ -147,9 +147,10 @@ static int write_record(struct split *s, struct vs_err *err)
 		.fingerprint = s->m->shards[s->i].fingerprint,
 		.n_rows = s->rows.n_rows,
 	};
+	const struct vs_vecs_options opt = { .native_f16 = true };
 	struct vs_vecs *vecs = NULL;
 	struct vs_ids *ids = NULL;
-	int rc = vs_vecs_open(s->ctx, &path, 1, NULL, &vecs, err);
+	int rc = vs_vecs_open(s->ctx, &path, 1, &opt, &vecs, err);
 
 	if (rc == 0)
 		rc = vs_vecs_quick_digest(s->ctx, vecs, &record.vectors, err);

@@ -87,46 +87,6 @@ static int next_rows(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
 	return rc;
 }
 
-/* Runs of rows, evenly spaced; also where only some of first..end-1 are
- * selected all count. */
-static int sample_rows(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
-		       size_t *got, struct vs_err *err)
-{
-	const struct vs_op_stream *s = arg;
-	uint64_t n_rows = s->end - s->first, first;
-	size_t row_bytes = vs_vecs_row_bytes(s->vecs), run, n_runs, i;
-	int rc = 0;
-
-	*got = (size_t)vs_min_u64(n, n_rows);
-	n_runs = (size_t)vs_div_up(*got, SAMPLE_RUN);
-	for (i = 0; rc == 0 && i < n_runs; i++) {
-		run = vs_min_size(SAMPLE_RUN, *got - i * SAMPLE_RUN);
-		first = n_runs == 1 ?
-				0 :
-				(uint64_t)((double)(n_rows - run) * (double)i /
-					   (double)(n_runs - 1));
-		first = vs_min_u64(first, n_rows - run);
-		rc = vs_vecs_read(ctx, s->vecs, s->first + first, run,
-				  (uint8_t *)rows + i * SAMPLE_RUN * row_bytes,
-				  err);
-	}
-	return rc;
-}
-
-void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
-			 uint64_t id_max, struct vs_source *out)
-{
-	out->dim = vs_vecs_dim(s->vecs);
-	out->dtype = vs_vecs_dtype(s->vecs);
-	out->n_rows = n_rows;
-	out->id_max = id_max;
-	out->name = vs_vecs_name(s->vecs);
-	out->rewind = rewind_stream;
-	out->next = next_rows;
-	out->sample = sample_rows;
-	out->arg = s;
-}
-
 void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s)
 {
 	vs_free(ctx, s->offsets);
@@ -158,4 +118,85 @@ int vs_op_stream_walk(struct vs_ctx *ctx, struct vs_op_stream *s,
 	}
 	vs_free(ctx, ids);
 	return rc;
+}
+
+/* Of n_rows rows the i-th of a sample of n: runs of SAMPLE_RUN rows, evenly
+ * spaced.  Ascending in i. */
+static uint64_t sample_at(uint64_t n_rows, size_t n, size_t i)
+{
+	size_t n_runs = (size_t)vs_div_up(n, SAMPLE_RUN), run = i / SAMPLE_RUN;
+	size_t first = run * SAMPLE_RUN;
+	size_t len = vs_min_size(SAMPLE_RUN, n - first);
+	double step = n_runs == 1 ? 0 :
+				    (double)(n_rows - n) / (double)(n_runs - 1);
+
+	/* Gaps before a run add up to n_rows - n at the last one. */
+	return vs_min_u64((uint64_t)(step * (double)run) + first,
+			  n_rows - len) + i % SAMPLE_RUN;
+}
+
+/* Where the rows of a sample stand in the set. */
+struct sample {
+	uint64_t n_rows;
+	size_t n;
+	uint64_t *row; /* [n] */
+	uint64_t rank; /* of the next row that the stream would give */
+	size_t got;
+};
+
+static void note_row(void *arg, uint64_t row, uint64_t id)
+{
+	struct sample *s = arg;
+
+	(void)id;
+	if (s->got < s->n && s->rank == sample_at(s->n_rows, s->n, s->got))
+		s->row[s->got++] = row;
+	s->rank++;
+}
+
+/* A sample of the rows that the stream gives, whatever lies between them in the
+ * file: the same one when they were split off before. */
+static int sample_rows(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
+		       size_t *got, struct vs_err *err)
+{
+	struct vs_op_stream *s = arg;
+	size_t row_bytes = vs_vecs_row_bytes(s->vecs), i;
+	struct sample m = { .n_rows = s->n_rows,
+			    .n = (size_t)vs_min_u64(n, s->n_rows) };
+	int rc = 0;
+
+	*got = m.n;
+	m.row = vs_alloc(ctx, m.n, sizeof(*m.row), "sample", err);
+	if (m.row == NULL)
+		return VS_ENOMEM;
+	if (s->select != NULL)
+		rc = vs_op_stream_walk(ctx, s, note_row, &m, err);
+	else
+		for (; m.got < m.n; m.got++)
+			m.row[m.got] = s->first +
+				       sample_at(m.n_rows, m.n, m.got);
+	if (rc == 0 && m.got != m.n)
+		rc = vs_fail(err, VS_EINTERNAL,
+			     "%s: %zu rows of a sample of %zu were found",
+			     vs_vecs_name(s->vecs), m.got, m.n);
+	for (i = 0; rc == 0 && i < m.n; i++)
+		rc = vs_vecs_read(ctx, s->vecs, m.row[i], 1,
+				  (uint8_t *)rows + i * row_bytes, err);
+	vs_free(ctx, m.row);
+	return rc;
+}
+
+void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
+			 uint64_t id_max, struct vs_source *out)
+{
+	out->dim = vs_vecs_dim(s->vecs);
+	out->dtype = vs_vecs_dtype(s->vecs);
+	s->n_rows = n_rows;
+	out->n_rows = n_rows;
+	out->id_max = id_max;
+	out->name = vs_vecs_name(s->vecs);
+	out->rewind = rewind_stream;
+	out->next = next_rows;
+	out->sample = sample_rows;
+	out->arg = s;
 }

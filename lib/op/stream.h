@@ -12,6 +12,7 @@ struct vs_op_stream {
 	uint64_t id_base;
 	uint64_t first, end;
 	uint64_t at; /* next row of the set */
+	uint64_t n_rows; /* that it gives; set by vs_op_stream_source */
 	bool refuse_zeros; /* a row of zeros is VS_EDATA */
 	/* Offsets, ascending, of the n ids that belong; NULL: all do. */
 	size_t (*select)(const void *arg, const uint64_t *ids, size_t n,

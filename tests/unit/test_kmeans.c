@@ -289,7 +289,7 @@ static void run_kept(struct vs_ctx *ctx, const struct gendata *g,
 		     struct kept *k, struct vs_kmeans_result *r)
 {
 	const struct vs_kmeans_keep keep = { kept_load, kept_save, k };
-	struct vs_kmeans_params p = { 31, 6, 1, &keep };
+	struct vs_kmeans_params p = { 31, 6, 1, &keep, false };
 	struct vs_rows rows;
 	struct vs_err err;
 
