@@ -147,6 +147,11 @@ usage() {
 	VS_CPU=frob run vs-train --version
 	[ "$status" -eq 2 ]
 	[[ $output == 'vs-train: VS_CPU=frob: no such instruction set; this machine has generic'* ]]
+	if [ "$(uname -m)" = x86_64 ]; then
+		VS_CPU=neon run vs-train --version
+		[ "$status" -eq 2 ]
+		[[ $output == 'vs-train: VS_CPU=neon: this machine lacks it; it has generic'* ]]
+	fi
 }
 
 @test "Slurm's limits" {
