@@ -54,10 +54,6 @@ usage() {
 }
 
 @test "an option of the plan that is not there yet is no option" {
-	for o in --config --stats --metrics --plan; do
-		run vs-query $o x
-		[ "$status" -eq 2 ]
-	done
 	for o in --ids --id-base --attributes --from --tombstones; do
 		run vs-build $o x
 		[ "$status" -eq 2 ]
