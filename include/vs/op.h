@@ -58,6 +58,7 @@ struct vs_build_args {
 	uint64_t id_base; /* of the first row, instead of ids */
 	enum vs_metric metric;
 	bool metric_given; /* -m beside -M must agree with the model */
+	uint32_t checkpoint_secs; /* between checkpoints, at least */
 };
 int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		struct vs_err *err) VS_MUST_CHECK;
