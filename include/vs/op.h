@@ -27,8 +27,16 @@ struct vs_op_io {
 struct vs_part {
 	uint32_t i;
 	uint32_t n;
+	/* Of an array job: which of how many tasks; 0: not known. */
+	uint32_t task_i;
+	uint32_t task_n;
 };
 #define VS_PART_OF_MANIFEST UINT32_MAX
+
+/* The part among n, for VS_PART_OF_MANIFEST: a job of just n tasks has a task
+ * for each part, wherever its ids start and however far apart they are; else,
+ * as when lost parts are run again, i itself. */
+uint32_t vs_part_of(const struct vs_part *part, uint32_t n);
 
 /* "3/8"; false unless i < n. */
 bool vs_part_parse(const char *text, struct vs_part *out);
