@@ -22,6 +22,13 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--k", "-k N" },
+	{ "--topk", "-k N" },
+	{ "--top-k", "-k N" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
@@ -60,7 +67,8 @@ const struct vs_command vs_eval_truth = {
 	.usage = "[-k N] [-m METRIC] [options] -o TRUTH VECTORS... QUERIES",
 	.about = "Finds the true neighbours of each query by comparing it "
 		 "with every vector.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "VECTORS... QUERIES", .min_operands = 2,
 		     .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

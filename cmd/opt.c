@@ -85,8 +85,14 @@ static int value_of(struct parser *p, const struct vs_opt *row,
 
 static int unknown(struct parser *p, const char *typed)
 {
+	const struct vs_opt_hint *hint;
 	const char *near = NULL;
 
+	for (hint = p->set->hints; hint != NULL && hint->typed != NULL; hint++)
+		if (strcmp(hint->typed, typed) == 0)
+			return vs_fail(p->err, VS_EUSAGE,
+				       "unknown option %s; did you mean %s?",
+				       typed, hint->use);
 	if (typed[1] == '-')
 		near = vs_opt_nearest(typed + 2, next_name, p->set);
 	if (near != NULL)
@@ -136,6 +142,12 @@ static int parse_letters(struct parser *p)
 	size_t base, i;
 	int rc;
 
+	/* -output would write to the file "utput". */
+	if (s[1] != '\0' && vs_opt_find(p->set, s, &base) != NULL)
+		return vs_fail(p->err, VS_EUSAGE,
+			       "-%s: long options begin with two dashes; did "
+			       "you mean --%s?",
+			       s, s);
 	for (; *s != '\0'; s++) {
 		for (i = 0; (row = row_at(p->set, i, &base)) != NULL; i++)
 			if (row->letter == *s)

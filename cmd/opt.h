@@ -64,6 +64,12 @@ struct vs_opt_group {
 	size_t base;
 };
 
+/* What other tools call something, and what it is here. */
+struct vs_opt_hint {
+	const char *typed; /* "--nprobe"; NULL ends the list */
+	const char *use;   /* "-p nprobe=N" */
+};
+
 /* Everything a command can be given. */
 struct vs_opt_set {
 	const struct vs_opt_group *groups;
@@ -71,6 +77,7 @@ struct vs_opt_set {
 	const char *operands; /* "VECTORS...", for messages */
 	int min_operands;
 	int max_operands;
+	const struct vs_opt_hint *hints; /* or NULL */
 };
 
 #define VS_OPERANDS_ANY 0x7fffffff

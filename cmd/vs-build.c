@@ -45,6 +45,11 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--nlist", "vs-train -i IVF<nlist>,Flat and then -M MODEL" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
@@ -106,7 +111,8 @@ static const struct vs_command command = {
 		 "       vs-build -c DIR [--part I/N] [options]",
 	.about = "Encodes vectors into a shard: a file that is mapped and "
 		 "searched as it is.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "VECTORS...",
 		     .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

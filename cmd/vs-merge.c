@@ -27,6 +27,13 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--k", "-k N" },
+	{ "--topk", "-k N" },
+	{ "--top-k", "-k N" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_TOOL,
@@ -52,7 +59,8 @@ static const struct vs_command command = {
 	.usage = "[-k N] [options] -o HITS PART...",
 	.about = "Merges the hits of the shards of a collection.  Parts that "
 		 "do not belong together are refused.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "PART...", .min_operands = 1,
 		     .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

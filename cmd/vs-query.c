@@ -31,6 +31,16 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--nprobe", "-p nprobe=N" },
+	{ "--k", "-k N" },
+	{ "--topk", "-k N" },
+	{ "--top-k", "-k N" },
+	{ "--metric", "vs-train -m or vs-build -m: the shard knows it" },
+	{ "-m", "vs-train -m or vs-build -m: the shard knows it" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
@@ -96,7 +106,8 @@ static const struct vs_command command = {
 		 "QUERIES...",
 	.about = "Searches a shard, or a collection of them, for the nearest "
 		 "rows of each query.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "SHARD|COLLECTION QUERIES...",
 		     .min_operands = 2, .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

@@ -211,6 +211,26 @@ static int search_blocks(struct search *s, struct vs_err *err)
 	return rc;
 }
 
+/* What could not be opened as a target may be the queries, in the wrong place:
+ * then say so instead. */
+static int refuse_target(struct search *s, int rc, struct vs_err *err)
+{
+	const char *queries = s->args->io.inputs[0];
+	struct vs_ctx look;
+	struct vs_cont *c;
+
+	if (rc != VS_EDATA || strcmp(queries, "-") == 0)
+		return rc;
+	vs_ctx_init(&look);
+	look.verify = VS_VERIFY_HEADER;
+	if (vs_cont_open(&look, queries, VS_KIND_SHARD, &c, NULL) != 0)
+		return rc;
+	vs_cont_close(&look, c);
+	return vs_fail(err, VS_EDATA,
+		       "%s: is no shard, but %s is one; expected the shard "
+		       "first, then the queries", s->args->target, queries);
+}
+
 static int prepare(struct search *s, struct vs_err *err)
 {
 	const struct vs_shard *first;
@@ -219,7 +239,7 @@ static int prepare(struct search *s, struct vs_err *err)
 	rc = vs_target_open(s->ctx, s->args->target, &s->args->part,
 			    &s->target, err);
 	if (rc != 0)
-		return rc;
+		return refuse_target(s, rc, err);
 	first = s->target.shard[0];
 	s->report->n_rows = s->target.n_rows;
 	rc = vs_params_parse(s->args->params, vs_shard_index(first),
