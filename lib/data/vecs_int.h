@@ -54,6 +54,7 @@ struct vs_vecs_file {
 	size_t lead;
 	size_t stride;
 	bool allow_infinite;
+	bool native_f16;
 	bool column;
 };
 

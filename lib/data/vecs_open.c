@@ -119,10 +119,12 @@ static int measure_bin(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	return 0;
 }
 
-/* Element types that are made f32 when read. */
-static enum vs_dtype in_memory(enum vs_dtype stored)
+/* Some element types are made f32 when read. */
+static enum vs_dtype in_memory(const struct vs_vecs_file *f)
 {
-	return stored == VS_F16 || stored == VS_F64 ? VS_F32 : stored;
+	if (f->stored == VS_F16 && f->native_f16)
+		return VS_F16;
+	return f->stored == VS_F16 || f->stored == VS_F64 ? VS_F32 : f->stored;
 }
 
 /* Decodes the first and the last row, so that a set that cannot be right is
@@ -160,7 +162,7 @@ static int measure(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		rc = measure_bin(ctx, f, err);
 	else
 		rc = vs_vecs_measure_npy(ctx, f, err);
-	f->dtype = in_memory(f->stored);
+	f->dtype = in_memory(f);
 	return rc;
 }
 
@@ -229,6 +231,7 @@ static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
 		struct vs_vecs_file *f = &v->file[v->n_files];
 
 		f->allow_infinite = opt->allow_infinite;
+		f->native_f16 = opt->native_f16;
 		f->column = opt->column;
 		rc = open_file(ctx, f, paths[v->n_files++], opt->format, err);
 		if (rc == 0)

@@ -42,6 +42,23 @@ static bool all_finite(const uint8_t *p, size_t n)
 	return (bad & signs) == 0;
 }
 
+/* The same for four halves. */
+static bool all_finite_f16(const uint8_t *p, size_t n)
+{
+	uint64_t four, bad = 0;
+	uint16_t one;
+
+	for (; n >= 4; n -= 4, p += 8) {
+		memcpy(&four, p, sizeof(four));
+		bad |= (four & 0x7c007c007c007c00u) + 0x0400040004000400u;
+	}
+	for (; n > 0; n--, p += 2) {
+		memcpy(&one, p, sizeof(one));
+		bad |= (one & 0x7c00u) + 0x0400u;
+	}
+	return (bad & 0x8000800080008000u) == 0;
+}
+
 static void widen_f16(const uint8_t *src, size_t n, uint8_t *dst)
 {
 	float f;
@@ -104,6 +121,26 @@ static const char *value_text(float f, enum vs_dtype stored,
 	return f > 0 ? "infinite" : "minus infinite";
 }
 
+/* Element at of decoded rows of f32 or f16. */
+static float element(const struct vs_vecs_file *f, const uint8_t *rows,
+		     size_t at)
+{
+	float x;
+
+	if (f->dtype == VS_F16)
+		return vs_f32_of_f16(vs_get_le16(rows + 2 * at));
+	memcpy(&x, rows + 4 * at, sizeof(x));
+	return x;
+}
+
+static bool rows_finite(const struct vs_vecs_file *f, const uint8_t *rows,
+			size_t n)
+{
+	if (f->dtype == VS_F16)
+		return all_finite_f16(rows, n * f->dim);
+	return f->dtype != VS_F32 || all_finite(rows, n * f->dim);
+}
+
 /* rows are n decoded rows of f from row on, src the same as stored. */
 static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
 			uint64_t row, size_t n, const uint8_t *rows,
@@ -112,10 +149,10 @@ static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
 	size_t elem = vs_dtype_size(f->stored), at, r, c;
 	float x = 0;
 
-	if (f->dtype != VS_F32 || all_finite(rows, n * f->dim))
+	if (rows_finite(f, rows, n))
 		return 0;
 	for (at = 0; at < n * f->dim; at++) {
-		memcpy(&x, rows + 4 * at, sizeof(x));
+		x = element(f, rows, at);
 		if (!allowed(f, x))
 			break;
 	}
@@ -139,7 +176,7 @@ static int decode(const struct vs_vecs_file *f, const uint8_t *src,
 
 	if (f->lead != 0)
 		rc = strip_leads(f, src, row, n, rows, err);
-	else if (f->stored == VS_F16)
+	else if (f->stored == VS_F16 && f->dtype == VS_F32)
 		widen_f16(src, n * f->dim, rows);
 	else if (f->stored == VS_F64)
 		narrow_f64(src, n * f->dim, rows);
