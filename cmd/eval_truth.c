@@ -47,6 +47,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = last;
 	a->op.queries = a->common.operands[last];
+	vs_warn_format(ctx, a->op.io.out, a->op.format);
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_truth(ctx, &a->op, &r, err);

@@ -194,6 +194,12 @@ int vs_opt_check(const struct vs_opt_set *set, char *const *operands,
 		return vs_fail(err, VS_EUSAGE, "missing option %s %s",
 			       name, row->metavar);
 	}
+	for (i = 0; i < (size_t)n_operands; i++)
+		if (operands[i][0] == '\0')
+			return vs_fail(err, VS_EUSAGE,
+				       "operand %zu is empty; expected %s; is "
+				       "a variable of the script not set?",
+				       i + 1, set->operands);
 	if (n_operands < set->min_operands)
 		return vs_fail(err, VS_EUSAGE,
 			       "missing operand; expected %s", set->operands);

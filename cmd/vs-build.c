@@ -98,6 +98,8 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 		return rc;
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
+	if (a->op.io.out != NULL)
+		vs_warn_suffix(ctx, a->op.io.out, "a shard", "vss");
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_build(ctx, &a->op, err);

@@ -47,6 +47,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 
 	a->op.parts = a->common.operands;
 	a->op.n_parts = a->common.n_operands;
+	vs_warn_format(ctx, a->op.out, a->op.format);
 	if (a->common.plan)
 		a->op.plan = &plan;
 	rc = vs_op_merge(ctx, &a->op, err);

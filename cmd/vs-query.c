@@ -91,6 +91,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	a->op.target = a->common.operands[0];
 	a->op.io.inputs = a->common.operands + 1;
 	a->op.io.n_inputs = a->common.n_operands - 1;
+	vs_warn_format(ctx, out, a->op.format);
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_query(ctx, &a->op, &report, err);

@@ -49,6 +49,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
+	vs_warn_suffix(ctx, a->op.io.out, "a model", "vsm");
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_train(ctx, &a->op, err);

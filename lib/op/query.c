@@ -231,6 +231,18 @@ static int refuse_target(struct search *s, int rc, struct vs_err *err)
 		       "first, then the queries", s->args->target, queries);
 }
 
+static void warn_of_nprobe(const struct search *s)
+{
+	const struct vs_factory *index = vs_shard_index(s->target.shard[0]);
+
+	/* What was given was cut to what there is. */
+	if (s->args->params != NULL && s->params.nprobe == index->nlist &&
+	    strcmp(s->args->params, s->params.text) != 0)
+		vs_ctx_log(s->ctx, VS_LOG_WARN,
+			   "-p %s: %s has %u cells; all of them are read",
+			   s->args->params, s->args->target, index->nlist);
+}
+
 static int prepare(struct search *s, struct vs_err *err)
 {
 	const struct vs_shard *first;
@@ -254,6 +266,8 @@ static int prepare(struct search *s, struct vs_err *err)
 	if (rc == 0)
 		rc = name_output(s, s->args->format, err);
 	s->report->n_queries = s->info.n_queries;
+	if (rc == 0)
+		warn_of_nprobe(s);
 	if (rc == 0 && s->args->k > s->target.n_rows)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,
 			   "k is %u but %s holds %llu rows; results are padded "

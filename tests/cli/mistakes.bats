@@ -63,6 +63,38 @@ answer() {
 	[[ $output == *"this version has "* ]]
 }
 
+@test "more probes than cells" {
+	vs-train -q -i IVF4,Flat -o m.vsm query.bvecs
+	vs-build -q -M m.vsm -o m.vss query.bvecs
+	run vs-query -p nprobe=9 -o n.vsh m.vss query.bvecs
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == *'-p nprobe=9: m.vss has 4 cells; all of them are read' ]]
+	run vs-query -p nprobe=4 -o n.vsh m.vss query.bvecs
+	[[ $output != *warning* ]]
+}
+
+@test "a name that says another kind of file" {
+	run vs-query -f ivecs -o n2.vsh f.vss query.bvecs
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == 'vs-query: warning: n2.vsh: becomes ivecs, though its name says vsh; '* ]]
+	run vs-build -i Flat -o n3.vsm query.bvecs
+	[[ ${lines[0]} == *'becomes a shard, though its name says vsm; expected NAME.vss' ]]
+	run vs-build -i Flat -o n4.vss query.bvecs
+	[[ $output != *warning* ]]
+}
+
+@test "a variable that is not set" {
+	answer 2 'vs-build: operand 1 is empty; expected VECTORS...; is a variable of the script ' \
+		'not set?' vs-build -i Flat -o x.vss ''
+}
+
+@test "a collection that is not there" {
+	answer 66 'vs-build: nocol: there is no such collection; make it with ' \
+		'vs-shard create -c nocol' vs-build -c nocol --part 0/2
+	run vs-query -o x.vsh nocol/ query.bvecs
+	[ "$status" -eq 66 ]
+}
+
 @test "a directory for an output" {
 	mkdir -p dir
 	answer 73 'vs-build: dir: is a directory; expected the name of a file ' \
