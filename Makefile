@@ -83,6 +83,9 @@ FUZZ      := $(FUZZ_SRC:%.c=$(BUILD)/%)
 ALL_SRC   := $(LIB_SRC) $(TOOL_SRC) $(CMD_SRC) $(UNIT_SRC) $(UNIT_HELP) \
 	     $(BENCH_SRC) $(FUZZ_SRC) $(FUZZ_HELP) tests/fuzz/replay.c
 
+COMPLETE_BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+COMPLETE_ZSH  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+
 # ---- targets for people --------------------------------------------------
 
 .PHONY: all tests tests-asan tests-tsan help check check-all lint bench fuzz \
@@ -115,7 +118,7 @@ bench: $(BENCH) ## the benchmarks, in build/VARIANT/tests/bench/, not run
 fuzz: ## libFuzzer targets (clang), in build/fuzz/tests/fuzz/
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-targets
 
-install: all ## tools and manual pages under DESTDIR and PREFIX
+install: all ## tools, manual pages, completions under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 5 7; do \
@@ -124,9 +127,17 @@ install: all ## tools and manual pages under DESTDIR and PREFIX
 			"$$m" $(DESTDIR)$(PREFIX)/share/man/man$$s || exit 1; \
 		done || exit 1; \
 	done
+	install -d $(COMPLETE_BASH) $(COMPLETE_ZSH)
+	for t in $(notdir $(TOOLS)); do \
+		$(BUILD)/$$t --completion bash >$(COMPLETE_BASH)/$$t && \
+		$(BUILD)/$$t --completion zsh >$(COMPLETE_ZSH)/_$$t && \
+		chmod 644 $(COMPLETE_BASH)/$$t $(COMPLETE_ZSH)/_$$t || exit 1; \
+	done
 
 uninstall: ## removes what install put there
 	rm -f $(TOOLS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -f $(addprefix $(COMPLETE_BASH)/,$(notdir $(TOOLS)))
+	rm -f $(addprefix $(COMPLETE_ZSH)/_,$(notdir $(TOOLS)))
 	rm -f $(foreach m,$(MAN),$(DESTDIR)$(PREFIX)/share/man/man$(subst \
 		.,,$(suffix $(m)))/$(notdir $(m)))
 

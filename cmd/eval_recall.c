@@ -81,6 +81,11 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	if (rc != 0)
 		return rc;
 	print(a, &r);
+	if (r.n_queries != 0 && r.recall == 0)
+		vs_ctx_log(ctx, VS_LOG_WARN,
+			   "%s: holds no true neighbour of any query; is %s of "
+			   "the same vectors, ids, queries and metric?",
+			   a->op.hits, a->op.truth);
 	recall = r.tie_aware_known ? r.recall_ties : r.recall;
 	if (a->min_given && recall < a->min_recall)
 		return vs_fail(err, VS_ECHECK,

@@ -22,6 +22,13 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--k", "-k N" },
+	{ "--topk", "-k N" },
+	{ "--top-k", "-k N" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
@@ -41,6 +48,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = last;
 	a->op.queries = a->common.operands[last];
+	vs_warn_format(ctx, a->op.io.out, a->op.format);
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_truth(ctx, &a->op, &r, err);
@@ -61,7 +69,8 @@ const struct vs_command vs_eval_truth = {
 	.usage = "[-k N] [-m METRIC] [options] -o TRUTH VECTORS... QUERIES",
 	.about = "Finds the true neighbours of each query by comparing it "
 		 "with every vector.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "VECTORS... QUERIES", .min_operands = 2,
 		     .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

@@ -60,6 +60,8 @@ static int take(struct parser *p, const struct vs_opt *row, size_t base,
 	if (row->kind == VS_OPT_VERSION)
 		return VS_OPT_DID_VERSION;
 	rc = vs_opt_set_value(row, value, p->args + base + row->at, p->err);
+	if (rc == 0 && row->kind == VS_OPT_COMPLETION)
+		return VS_OPT_DID_COMPLETION;
 	if (rc == 0 && row->given != 0)
 		memcpy(p->args + base + row->given, &(bool){ true },
 		       sizeof(bool));
@@ -83,8 +85,14 @@ static int value_of(struct parser *p, const struct vs_opt *row,
 
 static int unknown(struct parser *p, const char *typed)
 {
+	const struct vs_opt_hint *hint;
 	const char *near = NULL;
 
+	for (hint = p->set->hints; hint != NULL && hint->typed != NULL; hint++)
+		if (strcmp(hint->typed, typed) == 0)
+			return vs_fail(p->err, VS_EUSAGE,
+				       "unknown option %s; did you mean %s?",
+				       typed, hint->use);
 	if (typed[1] == '-')
 		near = vs_opt_nearest(typed + 2, next_name, p->set);
 	if (near != NULL)
@@ -134,6 +142,12 @@ static int parse_letters(struct parser *p)
 	size_t base, i;
 	int rc;
 
+	/* -output would write to the file "utput". */
+	if (s[1] != '\0' && vs_opt_find(p->set, s, &base) != NULL)
+		return vs_fail(p->err, VS_EUSAGE,
+			       "-%s: long options begin with two dashes; did "
+			       "you mean --%s?",
+			       s, s);
 	for (; *s != '\0'; s++) {
 		for (i = 0; (row = row_at(p->set, i, &base)) != NULL; i++)
 			if (row->letter == *s)
@@ -163,30 +177,36 @@ static bool is_missing(const struct vs_opt *row, const char *value)
 	return row->required && memcmp(value, zero, n) == 0;
 }
 
-static int check_complete(struct parser *p, int n_operands)
+int vs_opt_check(const struct vs_opt_set *set, char *const *operands,
+		 int n_operands, const void *args, struct vs_err *err)
 {
-	const struct vs_opt_set *set = p->set;
 	const struct vs_opt *row;
 	char name[VS_OPT_NAME_MAX];
 	size_t base, i;
 
 	for (i = 0; (row = row_at(set, i, &base)) != NULL; i++) {
-		if (!is_missing(row, p->args + base + row->at))
+		if (!is_missing(row, (const char *)args + base + row->at))
 			continue;
 		if (row->letter != 0)
 			snprintf(name, sizeof(name), "-%c", row->letter);
 		else
 			vs_opt_name(row, name);
-		return vs_fail(p->err, VS_EUSAGE, "missing option %s %s",
+		return vs_fail(err, VS_EUSAGE, "missing option %s %s",
 			       name, row->metavar);
 	}
+	for (i = 0; i < (size_t)n_operands; i++)
+		if (operands[i][0] == '\0')
+			return vs_fail(err, VS_EUSAGE,
+				       "operand %zu is empty; expected %s; is "
+				       "a variable of the script not set?",
+				       i + 1, set->operands);
 	if (n_operands < set->min_operands)
-		return vs_fail(p->err, VS_EUSAGE,
+		return vs_fail(err, VS_EUSAGE,
 			       "missing operand; expected %s", set->operands);
 	if (n_operands > set->max_operands)
-		return vs_fail(p->err, VS_EUSAGE,
+		return vs_fail(err, VS_EUSAGE,
 			       "unexpected operand %s; expected %s",
-			       p->argv[set->max_operands],
+			       operands[set->max_operands],
 			       set->operands[0] != '\0' ? set->operands :
 							  "options only");
 	return 0;
@@ -225,8 +245,8 @@ int vs_opt_defaults(const struct vs_opt_set *set, void *args,
 	return rc;
 }
 
-int vs_opt_parse(const struct vs_opt_set *set, int argc, char **argv,
-		 void *args, int *n_operands, struct vs_err *err)
+int vs_opt_read(const struct vs_opt_set *set, int argc, char **argv,
+		void *args, int *n_operands, struct vs_err *err)
 {
 	struct parser p = {
 		.set = set, .args = args, .argv = argv, .argc = argc, .err = err
@@ -250,5 +270,34 @@ int vs_opt_parse(const struct vs_opt_set *set, int argc, char **argv,
 			return rc;
 	}
 	*n_operands = n;
-	return check_complete(&p, n);
+	return 0;
+}
+
+int vs_opt_parse(const struct vs_opt_set *set, int argc, char **argv,
+		 void *args, int *n_operands, struct vs_err *err)
+{
+	int rc = vs_opt_read(set, argc, argv, args, n_operands, err);
+
+	return rc != 0 ? rc :
+			 vs_opt_check(set, argv, *n_operands, args, err);
+}
+
+const struct vs_opt *vs_opt_find(const struct vs_opt_set *set,
+				 const char *name, size_t *base)
+{
+	const struct vs_opt *row;
+	size_t i;
+
+	for (i = 0; (row = row_at(set, i, base)) != NULL; i++)
+		if (row->name != NULL ? strcmp(row->name, name) == 0 :
+					name[0] == row->letter &&
+						name[1] == '\0')
+			return row;
+	return NULL;
+}
+
+const char *vs_opt_nearest_name(const struct vs_opt_set *set,
+				const char *typed)
+{
+	return vs_opt_nearest(typed, next_name, set);
 }

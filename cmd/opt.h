@@ -29,7 +29,8 @@ enum vs_opt_kind {
 	VS_OPT_TEXT,  /* const char *, not empty, one of words[] if there */
 	VS_OPT_PART,  /* struct vs_part, "i/n" */
 	VS_OPT_HELP,  /* parsing ends with VS_OPT_DID_HELP */
-	VS_OPT_VERSION
+	VS_OPT_VERSION,
+	VS_OPT_COMPLETION /* const char *, then VS_OPT_DID_COMPLETION */
 };
 
 /* A word and the value it stands for; the list ends with a NULL word. */
@@ -63,6 +64,12 @@ struct vs_opt_group {
 	size_t base;
 };
 
+/* What other tools call something, and what it is here. */
+struct vs_opt_hint {
+	const char *typed; /* "--nprobe"; NULL ends the list */
+	const char *use;   /* "-p nprobe=N" */
+};
+
 /* Everything a command can be given. */
 struct vs_opt_set {
 	const struct vs_opt_group *groups;
@@ -70,19 +77,21 @@ struct vs_opt_set {
 	const char *operands; /* "VECTORS...", for messages */
 	int min_operands;
 	int max_operands;
+	const struct vs_opt_hint *hints; /* or NULL */
 };
 
 #define VS_OPERANDS_ANY 0x7fffffff
 
 #define VS_OPT_DID_HELP 1
 #define VS_OPT_DID_VERSION 2
+#define VS_OPT_DID_COMPLETION 3
 
 /* Stores the defaults of the tables into args. */
 int vs_opt_defaults(const struct vs_opt_set *set, void *args,
 		    struct vs_err *err) VS_MUST_CHECK;
 
 /* Parses argv[0..argc) (no program name); the operands are moved to the front
- * and counted in *n_operands.  0, VS_OPT_DID_HELP, VS_OPT_DID_VERSION or
+ * and counted in *n_operands.  0, VS_OPT_DID_... or
  * VS_EUSAGE with one line that says what would be right. */
 int vs_opt_parse(const struct vs_opt_set *set, int argc, char **argv,
 		 void *args, int *n_operands,
@@ -92,6 +101,22 @@ int vs_opt_parse(const struct vs_opt_set *set, int argc, char **argv,
  * begin with *i = 0. */
 const char *vs_opt_next_text(const struct vs_opt_set *set, const void *args,
 			     size_t *i);
+
+/* vs_opt_parse without the check that all is there that must be; and that
+ * check. */
+int vs_opt_read(const struct vs_opt_set *set, int argc, char **argv,
+		void *args, int *n_operands, struct vs_err *err) VS_MUST_CHECK;
+int vs_opt_check(const struct vs_opt_set *set, char *const *operands,
+		 int n_operands, const void *args,
+		 struct vs_err *err) VS_MUST_CHECK;
+
+/* The row that an option file calls name: a long name, or the letter of a row
+ * that has no other.  NULL when there is none. */
+const struct vs_opt *vs_opt_find(const struct vs_opt_set *set,
+				 const char *name, size_t *base);
+/* The long name nearest to a mistyped one, or NULL. */
+const char *vs_opt_nearest_name(const struct vs_opt_set *set,
+				const char *typed);
 
 /* Prints s from column at on, wrapped at words. */
 void vs_opt_put_wrapped(FILE *f, const char *s, int at);

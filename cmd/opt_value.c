@@ -182,6 +182,7 @@ int vs_opt_set_value(const struct vs_opt *row, const char *text, void *value,
 	case VS_OPT_PART:
 		return set_part(row, text, value, err);
 	case VS_OPT_TEXT:
+	case VS_OPT_COMPLETION:
 		return set_text(row, text, value, err);
 	case VS_OPT_FLAG:
 		memcpy(value, &(bool){ true }, sizeof(bool));

@@ -57,4 +57,11 @@ extern const struct vs_opt vs_rows_zero[1];
 /* Prints a plan to stdout (plan.c). */
 void vs_plan_print(const struct vs_ctx *ctx, const struct vs_plan *plan);
 
+/* Warns when out ends in the suffix of something else than want, which is what
+ * ("a shard"); and the same for hits whose format -f chose (suffix.c). */
+void vs_warn_suffix(struct vs_ctx *ctx, const char *out, const char *what,
+		    const char *want);
+void vs_warn_format(struct vs_ctx *ctx, const char *out,
+		    enum vs_hits_format format);
+
 #endif

@@ -25,6 +25,12 @@ static const struct vs_opt_word progress_words[] = {
 	{ NULL, 0 },
 };
 
+static const struct vs_opt_word shell_words[] = {
+	{ "bash", 0 },
+	{ "zsh", 0 },
+	{ NULL, 0 },
+};
+
 const struct vs_opt vs_tool_rows[VS_TOOL_ROWS] = {
 	{ .name = "verify", .kind = VS_OPT_WORD, .metavar = "LEVEL",
 	  .words = verify_words, .at = ROW(verify), .def = "touch",
@@ -45,10 +51,16 @@ const struct vs_opt vs_tool_rows[VS_TOOL_ROWS] = {
 	{ .name = "metrics", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = ROW(metrics),
 	  .help = "write metrics, as a Prometheus text file" },
+	{ .name = "config", .kind = VS_OPT_TEXT, .metavar = "FILE",
+	  .at = ROW(config),
+	  .help = "take options from a YAML file; the command line wins" },
 	{ .name = "quiet", .letter = 'q', .kind = VS_OPT_FLAG,
 	  .at = ROW(quiet), .help = "errors only" },
 	{ .name = "verbose", .letter = 'v', .kind = VS_OPT_FLAG,
 	  .at = ROW(verbose), .help = "say more" },
+	{ .name = "completion", .kind = VS_OPT_COMPLETION, .metavar = "SHELL",
+	  .words = shell_words, .at = ROW(completion),
+	  .help = "print a completion script for the shell" },
 	{ .name = "help", .letter = 'h', .kind = VS_OPT_HELP,
 	  .help = "this text" },
 	{ .name = "version", .kind = VS_OPT_VERSION,
@@ -60,7 +72,9 @@ struct life {
 	const struct vs_tool *tool;
 	struct vs_tool_log log;
 	struct vs_tool_stats stats;
-	struct vs_ctx ctx;
+	struct vs_tool_config config;
+	struct vs_ctx own; /* of the tool itself: without a ceiling */
+	struct vs_ctx ctx; /* of the command */
 	struct vs_err err;
 };
 
@@ -150,37 +164,96 @@ static int print_version(const struct vs_tool *tool, struct vs_tool_args *args,
 	return rc;
 }
 
+/* Options of the file that --config names, then those of the command line
+ * again, which win. */
+static int take_config(struct life *l, const struct vs_command *command,
+		       struct vs_tool_args *args, int argc, char **argv)
+{
+	struct vs_tool_config *c = &l->config;
+	const char *file = args->config;
+	int rc, n = 0;
+
+	memset(args, 0, command->args_size);
+	rc = vs_opt_defaults(&command->options, args, &l->err);
+	if (rc == 0)
+		rc = vs_tool_config_read(c, file, l->tool->name, command, args,
+					 &l->err);
+	if (rc == 0)
+		rc = vs_opt_read(&command->options, argc, argv, args, &n,
+				 &l->err);
+	if (rc != 0)
+		return rc;
+	args->operands = (const char *const *)argv;
+	args->n_operands = (size_t)n;
+	if (n == 0 && c->n_operands != 0) {
+		args->operands = (const char *const *)c->operands;
+		args->n_operands = c->n_operands;
+	}
+	return 0;
+}
+
+/* Reads the command line, and the file it may name. */
+static int take_options(struct life *l, const struct vs_command *command,
+			struct vs_tool_args *args, int argc, char **argv)
+{
+	const struct vs_opt_set *set = &command->options;
+	char **again; /* argv, which reading moves about */
+	int rc, n = 0;
+
+	again = vs_alloc(&l->own, (size_t)argc, sizeof(*argv), "arguments",
+			 &l->err);
+	if (again == NULL)
+		return VS_ENOMEM;
+	memcpy(again, argv, (size_t)argc * sizeof(*argv));
+	rc = vs_opt_defaults(set, args, &l->err);
+	if (rc == 0)
+		rc = vs_opt_read(set, argc, argv, args, &n, &l->err);
+	args->operands = (const char *const *)argv;
+	args->n_operands = (size_t)n;
+	if (rc == 0 && args->config != NULL) {
+		memcpy(argv, again, (size_t)argc * sizeof(*argv));
+		rc = take_config(l, command, args, argc, argv);
+	}
+	vs_free(&l->own, again);
+	if (rc == 0)
+		rc = vs_opt_check(set, (char *const *)args->operands,
+				  (int)args->n_operands, args, &l->err);
+	return rc;
+}
+
+static int answer(struct life *l, const struct vs_command *command,
+		  struct vs_tool_args *args, int rc)
+{
+	if (rc == VS_OPT_DID_COMPLETION) {
+		vs_tool_complete(l->tool, args->completion);
+		return 0;
+	}
+	if (rc == VS_OPT_DID_VERSION)
+		return print_version(l->tool, args, &l->err);
+	/* Help comes whatever the scheduler's variables say. */
+	rc = vs_tool_limits(args, NULL);
+	vs_tool_help(l->tool, command, args);
+	return 0;
+}
+
 static int run_command(struct life *l, const struct vs_command *command,
 		       int argc, char **argv)
 {
-	struct vs_ctx ctx; /* of the arguments: without a ceiling */
 	struct vs_tool_args *args;
-	int rc, n = 0;
+	int rc;
 
-	vs_ctx_init(&ctx);
-	args = vs_zalloc(&ctx, 1, command->args_size, "arguments", &l->err);
+	args = vs_zalloc(&l->own, 1, command->args_size, "arguments", &l->err);
 	if (args == NULL)
 		return VS_ENOMEM;
-	rc = vs_opt_defaults(&command->options, args, &l->err);
-	if (rc == 0)
-		rc = vs_opt_parse(&command->options, argc, argv, args, &n,
-				  &l->err);
-	args->operands = (const char *const *)argv;
-	args->n_operands = (size_t)n;
+	rc = take_options(l, command, args, argc, argv);
 	if (rc <= 0)
 		rc = vs_tool_stats_begin(&l->stats, command, args, rc, &l->err);
-	if (rc == VS_OPT_DID_HELP) {
-		/* Help comes whatever the scheduler's variables say. */
-		rc = vs_tool_limits(args, NULL);
-		vs_tool_help(l->tool, command, args);
-		rc = 0;
-	} else if (rc == VS_OPT_DID_VERSION) {
-		rc = print_version(l->tool, args, &l->err);
-	} else if (rc == 0) {
+	if (rc > 0)
+		rc = answer(l, command, args, rc);
+	else if (rc == 0)
 		rc = run(l, command, args);
-	}
 	rc = vs_tool_stats_end(&l->stats, command, args, rc, &l->err);
-	vs_free(&ctx, args);
+	vs_free(&l->own, args);
 	return rc;
 }
 
@@ -212,6 +285,11 @@ static const struct vs_command *choose(const struct vs_tool *tool, int argc,
 		*rc = print_version(tool, &args, err);
 		return NULL;
 	}
+	if (strcmp(word, "--completion") == 0 && argc == 3 &&
+	    (strcmp(argv[2], "bash") == 0 || strcmp(argv[2], "zsh") == 0)) {
+		*rc = VS_OPT_DID_COMPLETION;
+		return NULL;
+	}
 	near = vs_opt_nearest(word, next_command, tool);
 	if (near != NULL)
 		*rc = vs_fail(err, VS_EUSAGE,
@@ -230,18 +308,28 @@ int vs_tool_main(const struct vs_tool *tool, int argc, char **argv)
 {
 	const struct vs_command *command = tool->commands;
 	struct life l = { .tool = tool, .log.tool = tool->name };
+	const char *shell = NULL;
 	int rc = 0, skip = 1;
 
 	vs_tool_open_std();
+	vs_ctx_init(&l.own);
 	vs_ctx_init(&l.ctx);
+	l.config.ctx = &l.own;
 	vs_tool_stats_init(&l.stats, tool, &l.ctx);
 	if (argc < 1)
 		return -VS_EUSAGE;
 	if (command->name != NULL) {
 		command = choose(tool, argc, argv, &rc, &l.err);
+		shell = argc > 2 ? argv[2] : NULL;
 		skip = 2;
 	}
 	if (command != NULL)
 		rc = run_command(&l, command, argc - skip, argv + skip);
-	return finish(&l, rc);
+	if (command == NULL && rc == VS_OPT_DID_COMPLETION) {
+		vs_tool_complete(tool, shell);
+		rc = 0;
+	}
+	rc = finish(&l, rc);
+	vs_tool_config_free(&l.config);
+	return rc;
 }

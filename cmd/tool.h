@@ -28,6 +28,8 @@ struct vs_tool_args {
 	bool verbose;
 	const char *stats;   /* --stats FILE, or NULL */
 	const char *metrics; /* --metrics FILE, or NULL */
+	const char *config;  /* --config FILE, or NULL */
+	const char *completion; /* the shell */
 	bool plan;           /* of commands that have VS_ROW_PLAN */
 	const char *const *operands;
 	size_t n_operands;
@@ -56,7 +58,7 @@ int vs_tool_main(const struct vs_tool *tool, int argc, char **argv);
 
 /* The rows of struct vs_tool_args; the macros are groups for a command's list.
  * --verify comes first and is left out where no container is read. */
-#define VS_TOOL_ROWS 10
+#define VS_TOOL_ROWS 12
 extern const struct vs_opt vs_tool_rows[VS_TOOL_ROWS];
 #define VS_GROUP_TOOL                                                         \
 	{ .rows = vs_tool_rows, .n = VS_TOOL_ROWS }

@@ -37,6 +37,26 @@ static int limit_threads(struct vs_tool_args *args, struct vs_err *err)
 	return rc;
 }
 
+/* What --mem-per-cpu gives a task, MiB; 0: nothing said. */
+static int memory_by_cpus(uint64_t *out, struct vs_err *err)
+{
+	uint64_t each, cpus = 0;
+	int rc = env_number("SLURM_MEM_PER_CPU", &each, err);
+
+	*out = 0;
+	if (rc == 0)
+		rc = env_number("SLURM_CPUS_PER_TASK", &cpus, err);
+	if (rc == 0 && cpus == 0)
+		rc = env_number("SLURM_CPUS_ON_NODE", &cpus, err);
+	if (rc != 0)
+		return rc;
+	if (cpus == 0)
+		cpus = vs_host_cpus();
+	if (!vs_mul_u64(each, cpus, out))
+		*out = 0;
+	return 0;
+}
+
 static int limit_memory(struct vs_tool_args *args, struct vs_err *err)
 {
 	uint64_t n, memory = vs_host_memory();
@@ -44,10 +64,14 @@ static int limit_memory(struct vs_tool_args *args, struct vs_err *err)
 
 	/* MiB; 0 means all of the node. */
 	rc = env_number("SLURM_MEM_PER_NODE", &n, err);
+	if (rc == 0 && n == 0)
+		rc = memory_by_cpus(&n, err);
+	if (rc != 0)
+		return rc;
 	if (n != 0 && n < memory >> 20)
 		memory = n << 20;
 	args->memory = memory / 100 * MEMORY_SHARE_PERCENT;
-	return rc;
+	return 0;
 }
 
 int vs_tool_limits(struct vs_tool_args *args, struct vs_err *err)

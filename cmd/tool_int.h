@@ -3,6 +3,8 @@
 #define VS_CMD_TOOL_INT_H
 
 #include "tool.h"
+#include "vs/buf.h"
+#include "vs/yaml.h"
 
 /* ---- tool_env.c: what the machine and the scheduler allow ---- */
 
@@ -105,6 +107,29 @@ int vs_tool_stats_write(const struct vs_tool_stats *s, int rc,
 
 int vs_tool_metrics_write(struct vs_ctx *ctx, const struct vs_tool_stats *s,
 			  int rc, struct vs_err *err) VS_MUST_CHECK;
+
+/* ---- tool_config.c: --config ---- */
+
+/* What the texts of options point into; ctx is set, the rest zero. */
+struct vs_tool_config {
+	struct vs_ctx *ctx;
+	struct vs_buf text;
+	struct vs_yaml_doc *doc;
+	const char **operands;
+	size_t n_operands;
+};
+
+/* Stores the options that file has for tool and command into args; VS_EUSAGE
+ * with file and line for a key or value that does not fit. */
+int vs_tool_config_read(struct vs_tool_config *c, const char *file,
+			const char *tool, const struct vs_command *command,
+			void *args, struct vs_err *err) VS_MUST_CHECK;
+void vs_tool_config_free(struct vs_tool_config *c);
+
+/* ---- tool_complete.c ---- */
+
+/* Prints the completion script of a tool for "bash" or "zsh". */
+void vs_tool_complete(const struct vs_tool *tool, const char *shell);
 
 /* ---- tool_help.c ---- */
 

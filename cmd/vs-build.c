@@ -36,10 +36,18 @@ static const struct vs_opt rows[] = {
 	{ VS_ROW_METRIC(struct args),
 	  .given = offsetof(struct args, op.metric_given),
 	  .help = "metric of later searches; beside -M it must agree" },
+	{ .name = "checkpoint-every", .kind = VS_OPT_U32, .metavar = "SECS",
+	  .at = offsetof(struct args, op.checkpoint_secs), .max = 1000000,
+	  .def = "5", .help = "seconds between checkpoints, at least" },
 	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,
 	  .metavar = "SHARD", .at = offsetof(struct args, op.io.out),
 	  .help = "the shard, NAME.vss; not with -c" },
 	VS_ROW_PLAN(struct args),
+};
+
+static const struct vs_opt_hint hints[] = {
+	{ "--nlist", "vs-train -i IVF<nlist>,Flat and then -M MODEL" },
+	{ NULL, NULL },
 };
 
 static const struct vs_opt_group groups[] = {
@@ -91,6 +99,8 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 		return rc;
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
+	if (a->op.io.out != NULL)
+		vs_warn_suffix(ctx, a->op.io.out, "a shard", "vss");
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_build(ctx, &a->op, err);
@@ -104,7 +114,8 @@ static const struct vs_command command = {
 		 "       vs-build -c DIR [--part I/N] [options]",
 	.about = "Encodes vectors into a shard: a file that is mapped and "
 		 "searched as it is.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "VECTORS...",
 		     .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

@@ -27,6 +27,13 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--k", "-k N" },
+	{ "--topk", "-k N" },
+	{ "--top-k", "-k N" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_TOOL,
@@ -40,6 +47,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 
 	a->op.parts = a->common.operands;
 	a->op.n_parts = a->common.n_operands;
+	vs_warn_format(ctx, a->op.out, a->op.format);
 	if (a->common.plan)
 		a->op.plan = &plan;
 	rc = vs_op_merge(ctx, &a->op, err);
@@ -52,7 +60,8 @@ static const struct vs_command command = {
 	.usage = "[-k N] [options] -o HITS PART...",
 	.about = "Merges the hits of the shards of a collection.  Parts that "
 		 "do not belong together are refused.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "PART...", .min_operands = 1,
 		     .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

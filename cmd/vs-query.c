@@ -31,6 +31,16 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--nprobe", "-p nprobe=N" },
+	{ "--k", "-k N" },
+	{ "--topk", "-k N" },
+	{ "--top-k", "-k N" },
+	{ "--metric", "vs-train -m or vs-build -m: the shard knows it" },
+	{ "-m", "vs-train -m or vs-build -m: the shard knows it" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
@@ -82,6 +92,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	a->op.target = a->common.operands[0];
 	a->op.io.inputs = a->common.operands + 1;
 	a->op.io.n_inputs = a->common.n_operands - 1;
+	vs_warn_format(ctx, out, a->op.format);
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_query(ctx, &a->op, &report, err);
@@ -97,7 +108,8 @@ static const struct vs_command command = {
 		 "QUERIES...",
 	.about = "Searches a shard, or a collection of them, for the nearest "
 		 "rows of each query.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "SHARD|COLLECTION QUERIES...",
 		     .min_operands = 2, .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

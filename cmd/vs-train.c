@@ -28,6 +28,13 @@ static const struct vs_opt rows[] = {
 	VS_ROW_PLAN(struct args),
 };
 
+static const struct vs_opt_hint hints[] = {
+	{ "--nlist", "-i IVF<nlist>,Flat" },
+	{ "-k", "-i IVF<nlist>,Flat" },
+	{ "--clusters", "-i IVF<nlist>,Flat" },
+	{ NULL, NULL },
+};
+
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
@@ -43,6 +50,7 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
+	vs_warn_suffix(ctx, a->op.io.out, "a model", "vsm");
 	if (a->common.plan)
 		a->op.io.plan = &plan;
 	rc = vs_op_train(ctx, &a->op, err);
@@ -55,7 +63,8 @@ static const struct vs_command command = {
 	.usage = "-i INDEX [options] -o MODEL VECTORS...",
 	.about = "Learns from a sample of the vectors all that INDEX needs, "
 		 "and writes a model.",
-	.options = { .groups = groups, .n_groups = VS_COUNT(groups),
+	.options = { .hints = hints,
+		     .groups = groups, .n_groups = VS_COUNT(groups),
 		     .operands = "VECTORS...", .min_operands = 1,
 		     .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),

@@ -60,5 +60,8 @@ void vs_ckpt_offer(struct vs_ctx *ctx, struct vs_ckpt_clock *t,
 
 /* Removes it, if it is there; a warning when that cannot be done. */
 void vs_ckpt_remove(struct vs_ctx *ctx, const char *path);
+/* The same for the checkpoint of an output; fails only for want of memory. */
+int vs_ckpt_remove_of(struct vs_ctx *ctx, const char *out,
+		      struct vs_err *err) VS_MUST_CHECK;
 
 #endif

@@ -34,8 +34,16 @@ struct vs_op_io {
 struct vs_part {
 	uint32_t i;
 	uint32_t n;
+	/* Of an array job: which of how many tasks; 0: not known. */
+	uint32_t task_i;
+	uint32_t task_n;
 };
 #define VS_PART_OF_MANIFEST UINT32_MAX
+
+/* The part among n, for VS_PART_OF_MANIFEST: a job of just n tasks has a task
+ * for each part, wherever its ids start and however far apart they are; else,
+ * as when lost parts are run again, i itself. */
+uint32_t vs_part_of(const struct vs_part *part, uint32_t n);
 
 /* "3/8"; false unless i < n. */
 bool vs_part_parse(const char *text, struct vs_part *out);
@@ -65,6 +73,7 @@ struct vs_build_args {
 	uint64_t id_base; /* of the first row, instead of ids */
 	enum vs_metric metric;
 	bool metric_given; /* -m beside -M must agree with the model */
+	uint32_t checkpoint_secs; /* between checkpoints, at least */
 };
 int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		struct vs_err *err) VS_MUST_CHECK;

@@ -43,9 +43,11 @@ struct vs_shard_spec {
 	const struct vs_digest *ids; /* of all ids in order; NULL: not given */
 	enum vs_publish how;
 	struct vs_plan *plan; /* not NULL: only fill it */
+	uint32_t checkpoint_secs; /* between checkpoints, at least */
 };
 
-/* Builds path from src.  IVF: one pass assigns the rows, further passes place
+/* Builds path from src; a run that was stopped is gone on with, see
+ * lib/index/cell_log.h.  IVF: one pass assigns the rows, further passes place
  * as many panels at a time as the memory ceiling allows; Flat: one pass. */
 int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		   const struct vs_shard_spec *spec,

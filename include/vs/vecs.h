@@ -2,9 +2,9 @@
  *
  * One or several files are read as one set, rows numbered from 0 through all.
  * Layouts and their traps: man/vs.7 and the table in lib/data/vecs_format.c.
- * Values stay what they are in memory (f32, u8, i8, i32, ...); npy <f8 rows
- * become f32 (rounded, refused when out of range), and so do halves, exactly,
- * unless the caller takes them as they are.
+ * Values stay what they are in memory (f32, u8, i8, i32, ...), but npy <f8 rows
+ * become f32 (rounded, refused when out of range), and so, exactly, do halves
+ * (npy <f2 and f16bin) unless native_f16 asks for them as they are.
  */
 #ifndef VS_VECS_H
 #define VS_VECS_H
@@ -22,7 +22,8 @@ enum vs_vecs_format {
 	VS_FMT_U8BIN,
 	VS_FMT_I8BIN,
 	VS_FMT_IBIN,
-	VS_FMT_NPY
+	VS_FMT_NPY,
+	VS_FMT_F16BIN
 };
 
 /* "fvecs", "npy"...; false for an unknown word. */
@@ -34,8 +35,8 @@ enum vs_vecs_format vs_vecs_format_of(const char *path);
 struct vs_vecs_options {
 	enum vs_vecs_format format; /* for all files; AUTO: from the names */
 	bool allow_infinite; /* distances of padded results may be infinite */
+	bool native_f16; /* halves stay VS_F16, uint16_t in memory */
 	bool column; /* an npy array of one axis is n rows of one element */
-	bool native_f16; /* halves stay halves: VS_F16, 2 bytes in memory */
 };
 
 struct vs_vecs; /* an opened set */
@@ -56,7 +57,7 @@ size_t vs_vecs_row_bytes(const struct vs_vecs *v);
 const char *vs_vecs_name(const struct vs_vecs *v);
 
 /* Rows first..first+n-1 (all exist) into rows, dense.  Every row's own header
- * is checked, and f32 values must be finite (with allow_infinite: no NaN):
+ * is checked, and f32 and f16 values must be finite (with allow_infinite: no NaN):
  * VS_EDATA names file, row (counted from 0 within that file) and column.  Safe
  * from several threads. */
 int vs_vecs_read(struct vs_ctx *ctx, struct vs_vecs *v, uint64_t first,

@@ -149,7 +149,8 @@ static int check_identity(const char *path, const uint8_t *p, size_t n,
 
 	if (n < 8 || memcmp(p, vs_cont_magic, 8) != 0)
 		return vs_fail(err, VS_EDATA,
-			       "%s: %s; expected a model, shard or hits file",
+			       "%s: %s; expected a model, shard or hits file "
+			       "(.vsm, .vss, .vsh)",
 			       path, vs_cont_guess(p, n, size, guess));
 	if (n < VS_CONT_HEAD_BYTES)
 		return vs_fail(err, VS_EDATA,

@@ -203,6 +203,11 @@ int vs_cont_done(struct vs_ctx *ctx, const char *path,
 	/* Standard output holds nothing yet, and "-" would be standard input.*/
 	if (strcmp(path, "-") == 0 || !vs_path_exists(ctx, path))
 		return 0;
+	if (vs_path_is_dir(ctx, path))
+		return vs_fail(err, VS_ECREATE,
+			       "%s: is a directory; expected the name of a "
+			       "file for the output, such as %s/NAME",
+			       path, path);
 	f = vs_alloc(ctx, 1, sizeof(*f), "header", err);
 	if (f == NULL)
 		return VS_ENOMEM;

@@ -131,7 +131,12 @@ int vs_manifest_open(struct vs_ctx *ctx, const char *collection,
 	rc = vs_manifest_split(ctx, collection, &at.dir, &at.generation, err);
 	if (rc != 0)
 		return rc;
-	if (at.generation == 0) {
+	if (at.generation == 0 && !vs_path_exists(ctx, at.dir)) {
+		rc = vs_fail(err, VS_ENOINPUT,
+			     "%s: there is no such collection; make it with "
+			     "vs-shard create -c %s",
+			     at.dir, at.dir);
+	} else if (at.generation == 0) {
 		rc = vs_manifest_newest(ctx, at.dir, &at.generation, err);
 		if (rc == 0 && at.generation == 0)
 			rc = vs_fail(err, VS_ENOINPUT,

@@ -4,8 +4,8 @@
  *
  *   fvecs bvecs ivecs   per row int32 d, then d f32 / u8 / i32; no magic, no
  *                       count: n follows from the size
- *   fbin u8bin i8bin    u32 n, u32 d, then n x d f32 / u8 / i8 / i32
- *   ibin
+ *   fbin f16bin u8bin   u32 n, u32 d, then n x d f32 / f16 / u8 / i8 / i32
+ *   i8bin ibin
  *   npy                 "\x93NUMPY", version, length, a Python dictionary as
  *                       text, then the elements (vecs_npy.c)
  */
@@ -22,6 +22,7 @@ static const struct vs_vecs_format_info formats[] = {
 	[VS_FMT_U8BIN] = { "u8bin", VS_LAYOUT_BIN, VS_U8 },
 	[VS_FMT_I8BIN] = { "i8bin", VS_LAYOUT_BIN, VS_I8 },
 	[VS_FMT_IBIN] = { "ibin", VS_LAYOUT_BIN, VS_I32 },
+	[VS_FMT_F16BIN] = { "f16bin", VS_LAYOUT_BIN, VS_F16 },
 	[VS_FMT_NPY] = { "npy", VS_LAYOUT_NPY, 0 },
 };
 

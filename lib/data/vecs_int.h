@@ -54,8 +54,8 @@ struct vs_vecs_file {
 	size_t lead;
 	size_t stride;
 	bool allow_infinite;
-	bool column;
 	bool native_f16;
+	bool column;
 };
 
 struct vs_vecs {

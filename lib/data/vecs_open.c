@@ -119,7 +119,7 @@ static int measure_bin(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	return 0;
 }
 
-/* Element types that are made f32 when read. */
+/* Some element types are made f32 when read. */
 static enum vs_dtype in_memory(const struct vs_vecs_file *f)
 {
 	if (f->stored == VS_F16 && f->native_f16)
@@ -231,8 +231,8 @@ static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
 		struct vs_vecs_file *f = &v->file[v->n_files];
 
 		f->allow_infinite = opt->allow_infinite;
-		f->column = opt->column;
 		f->native_f16 = opt->native_f16;
+		f->column = opt->column;
 		rc = open_file(ctx, f, paths[v->n_files++], opt->format, err);
 		if (rc == 0)
 			rc = join(v, f, err);

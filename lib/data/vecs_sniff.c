@@ -135,7 +135,7 @@ static void guess_rows(struct vs_ctx *ctx, const struct head *h,
 	}
 }
 
-/* As guess, for fbin, ibin, u8bin and i8bin (taken for u8bin). */
+/* As guess, for fbin, ibin, f16bin, u8bin and i8bin (taken for u8bin). */
 static void guess_bin(const struct head *h, struct vs_vecs_file *g)
 {
 	uint64_t n_elems;
@@ -148,6 +148,8 @@ static void guess_bin(const struct head *h, struct vs_vecs_file *g)
 	if (h->size - 8 == n_elems * 4)
 		g->format = looks_float(h, 8, g->dim) ? VS_FMT_FBIN :
 							VS_FMT_IBIN;
+	else if (h->size - 8 == n_elems * 2)
+		g->format = VS_FMT_F16BIN;
 	else if (h->size - 8 == n_elems)
 		g->format = VS_FMT_U8BIN;
 }

@@ -89,6 +89,44 @@ static int assign_block(struct vs_build *b, const struct vs_coarse *coarse,
 	return rc;
 }
 
+/* To the start of the stream, with a new digest. */
+static int start_stream(struct vs_build *b, struct vs_err *err)
+{
+	int rc;
+
+	vs_hasher_destroy(b->ctx, b->hasher);
+	b->hasher = NULL;
+	rc = vs_hasher_create(b->ctx, &b->hasher, err);
+	if (rc != 0)
+		return rc;
+	vs_hasher_add_u64(b->hasher, b->src->dtype);
+	vs_hasher_add_u64(b->hasher, b->src->dim);
+	vs_hasher_add_u64(b->hasher, b->src->n_rows);
+	return b->src->rewind(b->src->arg, b->ctx, err);
+}
+
+/* Reads past the rows whose cells an earlier run found, *done of them, if they
+ * are the same rows. */
+static int skip_known(struct vs_build *b, uint64_t *done, struct vs_err *err)
+{
+	uint64_t known;
+	size_t got;
+	int rc = vs_cell_log_load(&b->log, b->cell, b->src->n_rows, b->nlist,
+				  &known, err);
+
+	*done = 0;
+	while (rc == 0 && *done < known) {
+		rc = next_block(b, (size_t)(known - *done), &got, err);
+		if (rc == 0 && got == 0)
+			return count_mismatch(b, *done, err);
+		*done += got;
+	}
+	if (rc != 0 || known == 0 || vs_cell_log_fits(&b->log, b->hasher))
+		return rc;
+	*done = 0;
+	return start_stream(b, err);
+}
+
 /* First pass of IVF: the cell of every row. */
 static int assign_all(struct vs_build *b, struct vs_err *err)
 {
@@ -106,6 +144,7 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 			      &coarse, err);
 	if (rc != 0)
 		return rc;
+	rc = skip_known(b, &done, err);
 	while (rc == 0) {
 		rc = next_block(b, SIZE_MAX, &got, err);
 		if (rc != 0 || got == 0)
@@ -116,6 +155,8 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 		}
 		rc = assign_block(b, coarse, got, b->cell + done, err);
 		done += got;
+		if (rc == 0)
+			vs_cell_log_offer(&b->log, b->cell, done, b->hasher);
 		vs_ctx_progress(b->ctx, "assign", done, b->src->n_rows,
 				"rows");
 	}
@@ -376,6 +417,7 @@ static int place_all(struct vs_build *b, struct vs_err *err)
 static void build_clear(struct vs_build *b)
 {
 	vs_cont_abort(b->ctx, b->w);
+	vs_cell_log_clear(&b->log);
 	vs_hasher_destroy(b->ctx, b->hasher);
 	vs_free(b->ctx, b->block);
 	vs_free(b->ctx, b->block_ids);
@@ -424,9 +466,7 @@ static int build_alloc(struct vs_build *b, struct vs_err *err)
 	b->next = vs_zalloc(ctx, n_cells, 8, "cells", err);
 	if (b->next == NULL)
 		return VS_ENOMEM;
-	if (vs_build_slots_alloc(b, err) != 0)
-		return VS_ENOMEM;
-	return vs_hasher_create(ctx, &b->hasher, err);
+	return vs_build_slots_alloc(b, err);
 }
 
 static int build(struct vs_build *b, const char *path, struct vs_err *err)
@@ -446,10 +486,11 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		rc = build_alloc(b, err);
 	if (rc != 0)
 		return rc;
-	vs_hasher_add_u64(b->hasher, b->src->dtype);
-	vs_hasher_add_u64(b->hasher, b->src->dim);
-	vs_hasher_add_u64(b->hasher, b->src->n_rows);
-	rc = b->src->rewind(b->src->arg, b->ctx, err);
+	rc = start_stream(b, err);
+	if (rc == 0)
+		rc = vs_cell_log_init(&b->log, b->ctx, path,
+				      &b->spec->fingerprint,
+				      b->spec->checkpoint_secs, err);
 	if (rc == 0)
 		rc = vs_cont_create(b->ctx, path, &head, &b->w, err);
 	if (rc == 0 && b->spec->index.family == VS_FAMILY_IVF)
@@ -462,11 +503,16 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		rc = place_all(b, err);
 	if (rc == 0)
 		rc = write_info(b, err);
+	if (rc == VS_EAGAIN && b->cell != NULL)
+		vs_cell_log_stop(&b->log, b->cell);
 	if (rc != 0)
 		return rc;
 	w = b->w;
 	b->w = NULL;
-	return vs_cont_publish(b->ctx, w, b->spec->how, err);
+	rc = vs_cont_publish(b->ctx, w, b->spec->how, err);
+	if (rc == 0)
+		vs_cell_log_drop(&b->log);
+	return rc;
 }
 
 /* Bytes of the shard when its rows take this many panels. */

@@ -2,6 +2,7 @@
 #ifndef VS_SHARD_BUILD_INT_H
 #define VS_SHARD_BUILD_INT_H
 
+#include "cell_log.h"
 #include "vs/shard.h"
 
 struct vs_build {
@@ -31,6 +32,7 @@ struct vs_build {
 	uint64_t *cell_rows;  /* [nlist] */
 	uint64_t *cell_panel; /* [nlist + 1] */
 	uint64_t *next;       /* [nlist]: rank of the next row of a cell */
+	struct vs_cell_log log; /* of cell */
 
 	/* the range of panels being filled */
 	uint64_t range_first;

@@ -37,11 +37,18 @@
 #endif
 
 #if VS_KERN_NEON
-/* Dot products of bytes; everything else is in every 64-bit ARM. */
-#if defined(__clang__)
+/* Dot products of bytes; everything else is in every 64-bit ARM.  The assembler
+ * of gcc wants them on top of armv8.2-a, but to name an architecture takes away
+ * what -mcpu gave, and then nothing is inlined: only where it gave less. */
+#if defined(__ARM_FEATURE_DOTPROD)
+#define VS_NEON
+#elif defined(__clang__)
 #define VS_NEON __attribute__((target("dotprod")))
+#elif defined(__ARM_FEATURE_SVE) ||                                          \
+	defined(__ARM_FEATURE_FP16_SCALAR_ARITHMETIC)
+#define VS_NEON __attribute__((target("+dotprod")))
 #else
-#define VS_NEON __attribute__((target("arch=armv8.2-a+dotprod")))
+#define VS_NEON __attribute__((target("arch=armv8.2-a+crypto+dotprod")))
 #endif
 #endif
 

@@ -3,11 +3,39 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "vs/num.h"
 
+/* An index of this version that differs in the case of letters, or by its
+ * end; empty when there is none. */
+static void guess(const char *text, char near[64])
+{
+	size_t n;
+	uint64_t nlist;
+
+	near[0] = '\0';
+	if (strcasecmp(text, "Flat") == 0) {
+		snprintf(near, 64, "; did you mean Flat?");
+		return;
+	}
+	if (strncasecmp(text, "IVF", 3) != 0)
+		return;
+	n = strspn(text + 3, "0123456789");
+	if (vs_parse_u64_n(text + 3, n, &nlist) && nlist <= VS_NLIST_MAX &&
+	    (text[3 + n] == '\0' || strcasecmp(text + 3 + n, ",Flat") == 0))
+		snprintf(near, 64, "; did you mean IVF%u,Flat?",
+			 (unsigned)nlist);
+}
+
 static int unknown(const char *text, struct vs_err *err)
 {
+	char near[64];
+
+	guess(text, near);
+	if (near[0] != '\0')
+		return vs_fail(err, VS_EUSAGE, "index '%.80s' is not known%s",
+			       text, near);
 	return vs_fail(err, VS_EUSAGE,
 		       "index '%.80s' is not known; this version has 'Flat' "
 		       "and 'IVF<nlist>,Flat', e.g. IVF1024,Flat",

@@ -4,6 +4,7 @@
 #include "op_int.h"
 #include "part.h"
 #include "unique.h"
+#include "vs/ckpt.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
 
@@ -250,6 +251,9 @@ static int already_done(struct build *b, const struct vs_source *src,
 	int rc = b->args->io.recheck ? recheck(b, src, err) : 0;
 
 	b->ctx->work.already = rc == 0;
+	/* A run that was killed just after it had published. */
+	if (rc == 0 && b->args->io.plan == NULL)
+		rc = vs_ckpt_remove_of(b->ctx, b->out, err);
 	if (rc == 0)
 		vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: already done", b->out);
 	return rc;
@@ -300,6 +304,7 @@ static int build(struct build *b, struct vs_err *err)
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	b->spec.plan = b->args->io.plan;
+	b->spec.checkpoint_secs = b->args->checkpoint_secs;
 	head.fingerprint = b->spec.fingerprint;
 	if (!b->args->io.replace) {
 		rc = vs_cont_done(b->ctx, b->out, &head, err);

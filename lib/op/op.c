@@ -23,6 +23,13 @@ bool vs_part_parse(const char *text, struct vs_part *out)
 	return true;
 }
 
+uint32_t vs_part_of(const struct vs_part *part, uint32_t n)
+{
+	if (part->n == VS_PART_OF_MANIFEST && part->task_n == n)
+		return part->task_i;
+	return part->i;
+}
+
 int vs_op_fingerprint_start(struct vs_ctx *ctx, const char *what,
 			    struct vs_hasher **h, struct vs_err *err)
 {

@@ -18,11 +18,11 @@ int vs_part_number(const char *collection, const struct vs_part *part,
 			       "--part %u/%u does not fit %s, which has %u "
 			       "shards", part->i, part->n, collection,
 			       m->n_shards);
-	if (part->i >= m->n_shards)
+	*i = vs_part_of(part, m->n_shards);
+	if (*i >= m->n_shards)
 		return vs_fail(err, VS_EUSAGE,
 			       "part %u does not fit %s, whose shards are 0 to "
-			       "%u", part->i, collection, m->n_shards - 1);
-	*i = part->i;
+			       "%u", *i, collection, m->n_shards - 1);
 	return 0;
 }
 

@@ -212,6 +212,38 @@ static int search_blocks(struct search *s, struct vs_err *err)
 	return rc;
 }
 
+/* What could not be opened as a target may be the queries, in the wrong place:
+ * then say so instead. */
+static int refuse_target(struct search *s, int rc, struct vs_err *err)
+{
+	const char *queries = s->args->io.inputs[0];
+	struct vs_ctx look;
+	struct vs_cont *c;
+
+	if (rc != VS_EDATA || strcmp(queries, "-") == 0)
+		return rc;
+	vs_ctx_init(&look);
+	look.verify = VS_VERIFY_HEADER;
+	if (vs_cont_open(&look, queries, VS_KIND_SHARD, &c, NULL) != 0)
+		return rc;
+	vs_cont_close(&look, c);
+	return vs_fail(err, VS_EDATA,
+		       "%s: is no shard, but %s is one; expected the shard "
+		       "first, then the queries", s->args->target, queries);
+}
+
+static void warn_of_nprobe(const struct search *s)
+{
+	const struct vs_factory *index = vs_shard_index(s->target.shard[0]);
+
+	/* What was given was cut to what there is. */
+	if (s->args->params != NULL && s->params.nprobe == index->nlist &&
+	    strcmp(s->args->params, s->params.text) != 0)
+		vs_ctx_log(s->ctx, VS_LOG_WARN,
+			   "-p %s: %s has %u cells; all of them are read",
+			   s->args->params, s->args->target, index->nlist);
+}
+
 static int prepare(struct search *s, struct vs_err *err)
 {
 	const struct vs_shard *first;
@@ -220,7 +252,7 @@ static int prepare(struct search *s, struct vs_err *err)
 	rc = vs_target_open(s->ctx, s->args->target, &s->args->part,
 			    &s->target, err);
 	if (rc != 0)
-		return rc;
+		return refuse_target(s, rc, err);
 	first = s->target.shard[0];
 	s->report->n_rows = s->target.n_rows;
 	rc = vs_params_parse(s->args->params, vs_shard_index(first),
@@ -235,6 +267,8 @@ static int prepare(struct search *s, struct vs_err *err)
 	if (rc == 0)
 		rc = name_output(s, s->args->format, err);
 	s->report->n_queries = s->info.n_queries;
+	if (rc == 0)
+		warn_of_nprobe(s);
 	if (rc == 0 && s->args->k > s->target.n_rows)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,
 			   "k is %u but %s holds %llu rows; results are padded "

@@ -140,10 +140,11 @@ static int check_part(const char *path, const struct vs_part *part,
 		return vs_fail(err, VS_EUSAGE,
 			       "--part %u/%u does not fit %s, which has %u "
 			       "shards", part->i, part->n, path, m->n_shards);
-	if (part->i >= m->n_shards)
+	if (vs_part_of(part, m->n_shards) >= m->n_shards)
 		return vs_fail(err, VS_EUSAGE,
 			       "part %u does not fit %s, whose shards are 0 to "
-			       "%u", part->i, path, m->n_shards - 1);
+			       "%u", vs_part_of(part, m->n_shards), path,
+			       m->n_shards - 1);
 	return 0;
 }
 
@@ -164,9 +165,9 @@ static int open_collection(struct vs_ctx *ctx, const char *path,
 	if (rc == 0)
 		rc = room_for(ctx, t, part->n == 0 ? m->n_shards : 1, err);
 	if (rc == 0 && part->n != 0) {
-		t->part.i = part->i;
+		t->part.i = vs_part_of(part, m->n_shards);
 		t->part.n = m->n_shards;
-		rc = open_shard(ctx, m, part->i, t, err);
+		rc = open_shard(ctx, m, t->part.i, t, err);
 	}
 	for (i = 0; rc == 0 && part->n == 0 && i < m->n_shards; i++)
 		rc = open_shard(ctx, m, i, t, err);

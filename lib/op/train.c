@@ -265,7 +265,8 @@ static int already_done(struct train *t, bool *done, struct vs_err *err)
 	*done = true;
 	t->ctx->work.already = true;
 	/* A run that was killed just after it had published. */
-	vs_train_keep_drop(&t->keep);
+	if (t->args->io.plan == NULL)
+		vs_train_keep_drop(&t->keep);
 	vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: already done", out);
 	return 0;
 }

@@ -197,3 +197,14 @@ void vs_ckpt_remove(struct vs_ctx *ctx, const char *path)
 	if (vs_path_exists(ctx, path) && vs_path_unlink(ctx, path, &err) != 0)
 		vs_ctx_log(ctx, VS_LOG_WARN, "%s; it may be deleted", err.msg);
 }
+
+int vs_ckpt_remove_of(struct vs_ctx *ctx, const char *out, struct vs_err *err)
+{
+	char *path = vs_ckpt_path(ctx, out, err);
+
+	if (path == NULL)
+		return VS_ENOMEM;
+	vs_ckpt_remove(ctx, path);
+	vs_free(ctx, path);
+	return 0;
+}

@@ -46,9 +46,11 @@ void vs_dir_host(char out[VS_DIR_HOST_MAX + 1])
 
 	if (gethostname(full, sizeof(full) - 1) != 0 || full[0] == '\0')
 		memcpy(full, "host", sizeof("host"));
-	for (i = 0; i < VS_DIR_HOST_MAX && full[i] != '\0' && full[i] != '.'; i++) {
+	for (i = 0; i < VS_DIR_HOST_MAX && full[i] != '\0' && full[i] != '.';
+	     i++) {
 		char c = full[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		bool plain = (c >= 'a' && c <= 'z') ||
+			     (c >= 'A' && c <= 'Z') ||
 			     (c >= '0' && c <= '9') || c == '-';
 
 		out[i] = plain ? c : '_';

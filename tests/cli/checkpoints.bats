@@ -9,6 +9,19 @@ setup() {
 	train="-i IVF512,Flat --sample 20000 --iterations 12 $data/base.bvecs"
 }
 
+# A model and 240,000 rows, for a build that takes long enough to be stopped.
+prepare_build() {
+	vs-train -q -i IVF2048,Flat --sample 20000 --iterations 1 -o m.vsm \
+		"$data/base.bvecs"
+	cp "$data/base.bvecs" x.bvecs
+	build="-M m.vsm"
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		build="$build x.bvecs"
+	done
+	# shellcheck disable=SC2086 # a list of words
+	vs-build -q -o whole.vss $build
+}
+
 # Starts a command and sends it a signal once the checkpoint FILE is there.
 stop_at() { # FILE SIGNAL COMMAND...
 	python3 - "$@" <<-'PY'
@@ -132,4 +145,68 @@ stop_at() { # FILE SIGNAL COMMAND...
 	# shellcheck disable=SC2086
 	vs-train -q -o whole.vsm $train
 	cmp a.vsm whole.vsm
+}
+
+@test "vs-build: stopped, run again, the same bytes" {
+	prepare_build
+	for sig in TERM USR1 KILL; do
+		rm -f a.vss .a.vss.ckpt
+		# shellcheck disable=SC2086
+		run stop_at .a.vss.ckpt SIG$sig vs-build -q \
+			--checkpoint-every 0 -o a.vss $build
+		case $sig in
+		KILL) [ "$status" -eq 137 ] ;;
+		*) [ "$status" -eq 75 ] ;;
+		esac
+		[ ! -e a.vss ]
+		[ -e .a.vss.ckpt ]
+		# Other limits than those of the first run make no difference.
+		# shellcheck disable=SC2086
+		run vs-build --memory 24M -t 1 -o a.vss $build
+		[ "$status" -eq 0 ]
+		[[ $output == *'.a.vss.ckpt: going on after row '[1-9]*' of 240000'* ]]
+		cmp a.vss whole.vss
+		[ -z "$(find . -name '.*.ckpt' -o -name '.*.tmp')" ]
+	done
+}
+
+@test "vs-build: stopped again and again, the same bytes" {
+	prepare_build
+	n=0
+	while [ ! -e a.vss ] && [ $n -lt 60 ]; do
+		n=$((n + 1))
+		# shellcheck disable=SC2086
+		run timeout -s TERM 0.3 vs-build -q -t 1 -o a.vss $build
+		[ "$status" -eq 124 ] || [ "$status" -eq 0 ]
+	done
+	# shellcheck disable=SC2086
+	vs-build -q -o a.vss $build
+	cmp a.vss whole.vss
+	[ -z "$(find . -name '.*.ckpt' -o -name '.*.tmp')" ]
+}
+
+@test "vs-build: a checkpoint of other rows, or a damaged one, is passed over" {
+	prepare_build
+	# shellcheck disable=SC2086
+	run stop_at .a.vss.ckpt SIGTERM vs-build -q --checkpoint-every 0 \
+		-o a.vss $build
+	[ "$status" -eq 75 ]
+	cp .a.vss.ckpt good
+	printf XY | dd of=.a.vss.ckpt bs=1 seek=500 conv=notrunc status=none
+	# shellcheck disable=SC2086
+	run vs-build -o a.vss $build
+	[ "$status" -eq 0 ]
+	[[ $output == *'.a.vss.ckpt: its checksum does not fit; starting from the beginning'* ]]
+	cmp a.vss whole.vss
+	# One byte between two blocks of the quick digest: the same fingerprint.
+	cp good .b.vss.ckpt
+	printf '\001' | dd of=x.bvecs bs=1 seek=70000 conv=notrunc status=none
+	# shellcheck disable=SC2086
+	run vs-build -o b.vss $build
+	[ "$status" -eq 0 ]
+	[[ $output == *'.b.vss.ckpt: is of other '*'; starting from the beginning'* ]]
+	# shellcheck disable=SC2086
+	vs-build -q -o c.vss $build
+	cmp b.vss c.vss
+	run ! cmp -s b.vss whole.vss
 }

@@ -104,7 +104,7 @@ assert any(s["phase"] == "k-means" for s in lines)'
 
 @test "SIGTERM and SIGUSR1: exit 75, no output, no temporary" {
 	for sig in TERM USR1; do
-		vs-train -q --iterations 1000 -i IVF1024,Flat -o a.vsm \
+		vs-train -q --iterations 1000 -i IVF8192,Flat -o a.vsm \
 			"$data/base.bvecs" 2>err &
 		sleep 0.5
 		kill -s $sig $!
@@ -119,12 +119,12 @@ assert any(s["phase"] == "k-means" for s in lines)'
 @test "SIGINT ends a tool as shells expect" {
 	# Background jobs ignore SIGINT, so ask from inside.
 	run bash -c "timeout -s INT 0.5 vs-train -q --iterations 1000 \
-		-i IVF1024,Flat -o a.vsm '$data/base.bvecs'"
+		-i IVF8192,Flat -o a.vsm '$data/base.bvecs'"
 	[ ! -e a.vsm ]
 	python3 - "$data/base.bvecs" <<-'PY'
 	import signal, subprocess, sys, time
 	p = subprocess.Popen(["vs-train", "-q", "--iterations", "1000", "-i",
-	                      "IVF1024,Flat", "-o", "a.vsm", sys.argv[1]],
+	                      "IVF8192,Flat", "-o", "a.vsm", sys.argv[1]],
 	                     stderr=subprocess.DEVNULL)
 	time.sleep(0.5)
 	p.send_signal(signal.SIGINT)

@@ -54,10 +54,6 @@ usage() {
 }
 
 @test "an option of the plan that is not there yet is no option" {
-	for o in --config --stats --metrics --plan; do
-		run vs-query $o x
-		[ "$status" -eq 2 ]
-	done
 	for o in --ids --id-base --attributes --from --tombstones; do
 		run vs-build $o x
 		[ "$status" -eq 2 ]
@@ -147,6 +143,11 @@ usage() {
 	VS_CPU=frob run vs-train --version
 	[ "$status" -eq 2 ]
 	[[ $output == 'vs-train: VS_CPU=frob: no such instruction set; this machine has generic'* ]]
+	if [ "$(uname -m)" = x86_64 ]; then
+		VS_CPU=neon run vs-train --version
+		[ "$status" -eq 2 ]
+		[[ $output == 'vs-train: VS_CPU=neon: this machine lacks it; it has generic'* ]]
+	fi
 }
 
 @test "Slurm's limits" {
@@ -159,6 +160,15 @@ usage() {
 	# 80 % of 100 MiB.
 	SLURM_MEM_PER_NODE=100 vs-train --help | grep -A 1 -e --memory |
 		grep -qF '[80.0 MiB]'
+	SLURM_MEM_PER_CPU=50 SLURM_CPUS_PER_TASK=2 vs-train --help |
+		grep -A 1 -e --memory | grep -qF '[80.0 MiB]'
+	SLURM_MEM_PER_CPU=25 SLURM_CPUS_ON_NODE=4 vs-train --help |
+		grep -A 1 -e --memory | grep -qF '[80.0 MiB]'
+	SLURM_MEM_PER_NODE=100 SLURM_MEM_PER_CPU=7 vs-train --help |
+		grep -A 1 -e --memory | grep -qF '[80.0 MiB]'
+	SLURM_MEM_PER_CPU=x run vs-train --version
+	[ "$status" -eq 2 ]
+	[ "$output" = 'vs-train: SLURM_MEM_PER_CPU=x: expected a whole number' ]
 	# Help comes even so.
 	SLURM_CPUS_PER_TASK=frob vs-train --help >/dev/null
 }
@@ -167,6 +177,33 @@ usage() {
 	SLURM_ARRAY_TASK_ID=frob run vs-build -c x/
 	[ "$status" -eq 2 ]
 	[[ $output == *'SLURM_ARRAY_TASK_ID=frob: expected the number of a part' ]]
+	vs-shard create -q -c col --shards 3 -i Flat base.bvecs
+	# A whole array may start anywhere and have gaps.
+	for id in 10 15 20; do
+		SLURM_ARRAY_TASK_ID=$id SLURM_ARRAY_TASK_MIN=10 \
+			SLURM_ARRAY_TASK_MAX=20 SLURM_ARRAY_TASK_STEP=5 \
+			SLURM_ARRAY_TASK_COUNT=3 vs-build -q -c col
+	done
+	vs-shard verify -q -c col
+	rm -r col/shards/*
+	# Of one that runs lost parts again the ids are the parts.
+	SLURM_ARRAY_TASK_ID=2 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=2 \
+		SLURM_ARRAY_TASK_STEP=1 SLURM_ARRAY_TASK_COUNT=2 \
+		vs-build -q -c col
+	[ "$(find col/shards -type f | wc -l)" -eq 1 ]
+	vs-build -c col --part 2/3 2>&1 | grep -q 'already done'
+	for id in 1 2 3; do
+		SLURM_ARRAY_TASK_ID=$id SLURM_ARRAY_TASK_MIN=1 \
+			SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_STEP=1 \
+			SLURM_ARRAY_TASK_COUNT=3 vs-build -q -c col
+		SLURM_ARRAY_TASK_ID=$id SLURM_ARRAY_TASK_MIN=1 \
+			SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_STEP=1 \
+			SLURM_ARRAY_TASK_COUNT=3 vs-query -q -k 3 -o hits/ \
+			col base.bvecs
+	done
+	vs-merge -q -o m.vsh hits/*.vsh
+	# --part wins.
+	SLURM_ARRAY_TASK_ID=7 vs-build -q -c col --part 0/3
 	# No directory, so no part: the search of one shard is not disturbed.
 	vs-build -q -i Flat -o a.vss base.bvecs
 	SLURM_ARRAY_TASK_ID=3 vs-query -q -k 1 -o a.tsv a.vss base.bvecs

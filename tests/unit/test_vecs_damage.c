@@ -44,6 +44,7 @@ static const struct kind {
 	{ "x.u8bin", NULL, 0, VS_U8, 1, true, 0 },
 	{ "x.i8bin", NULL, 0, VS_I8, 1, false, 0 },
 	{ "x.ibin", NULL, 0, VS_I32, 4, false, 0 },
+	{ "x.f16bin", NULL, 0, VS_F16, 2, true, 0 },
 	/* A space for the comma before "}"; "<u1" for "|u1" and so on. */
 	{ "x.npy", "<f4", 1, VS_F32, 4, true, 1 },
 	{ "x.npy", "<f2", 1, VS_F16, 2, true, 1 },
