@@ -115,7 +115,7 @@ static void try_manifest(const char *text, size_t n)
 static char *with_hash(const char *text, size_t n, size_t *n_out)
 {
 	char hex[VS_DIGEST_TEXT_MAX], *out = malloc(n + 64);
-	struct vs_hasher *h;
+	struct vs_hasher *h = NULL;
 	struct vs_digest d;
 	struct vs_ctx ctx;
 
