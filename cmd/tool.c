@@ -141,6 +141,7 @@ static int run(struct life *l, const struct vs_command *command,
 	ctx->n_threads = args->threads;
 	ctx->memory_max = args->memory;
 	ctx->verify = args->verify;
+	ctx->scratch_dir = vs_tool_scratch();
 	ctx->log = vs_tool_log;
 	ctx->log_arg = &l->log;
 	ctx->progress = on_progress;

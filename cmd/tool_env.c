@@ -101,6 +101,13 @@ static void list_levels(char *text, size_t size)
 	}
 }
 
+const char *vs_tool_scratch(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return dir != NULL && dir[0] != '\0' ? dir : NULL;
+}
+
 int vs_tool_kernels(struct vs_ctx *ctx, struct vs_err *err)
 {
 	const char *word = getenv("VS_CPU");

@@ -13,6 +13,8 @@
  * VS_EUSAGE when a variable makes no sense. */
 int vs_tool_limits(struct vs_tool_args *args, struct vs_err *err) VS_MUST_CHECK;
 /* ctx->kern from VS_CPU; VS_EUSAGE names the levels this machine has. */
+/* TMPDIR, or NULL. */
+const char *vs_tool_scratch(void);
 int vs_tool_kernels(struct vs_ctx *ctx, struct vs_err *err) VS_MUST_CHECK;
 
 /* ---- tool_signal.c ---- */

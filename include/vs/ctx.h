@@ -65,6 +65,10 @@ struct vs_ctx {
 	uint64_t memory_max; /* ceiling of anonymous memory, bytes; 0 = none */
 	enum vs_verify verify;
 
+	/* where inputs that can be read only once are kept, unlinked;
+	 * NULL: /tmp */
+	const char *scratch_dir;
+
 	/* kernels of the chosen instruction set; set by vs_kern_select */
 	const struct vs_kern *kern;
 

@@ -30,6 +30,8 @@ int vs_file_open(struct vs_ctx *ctx, const char *path, struct vs_file **out,
 const char *vs_file_path(const struct vs_file *f);
 /* Bytes of a regular file; UINT64_MAX for a pipe (no pread, no map). */
 uint64_t vs_file_size(const struct vs_file *f);
+/* A terminal, /dev/zero...: neither a file nor a pipe. */
+bool vs_file_is_device(const struct vs_file *f);
 /* The descriptor, for vs/map.h. */
 int vs_file_fd(const struct vs_file *f);
 /* Exactly n bytes at offset; VS_EDATA when the file ends before. */
@@ -42,6 +44,15 @@ int vs_file_read(struct vs_ctx *ctx, struct vs_file *f, void *buf, size_t n,
 /* Tells the kernel that reading will be in order from offset 0. */
 void vs_file_sequential(struct vs_file *f);
 void vs_file_close(struct vs_ctx *ctx, struct vs_file *f);
+
+/* A file without a name in the scratch directory of the context, gone when it
+ * is closed.  path is what messages and vs_file_path say.  VS_ECREATE names the
+ * directory. */
+int vs_file_scratch(struct vs_ctx *ctx, const char *path, struct vs_file **out,
+		    struct vs_err *err) VS_MUST_CHECK;
+/* Adds n bytes at the end of a scratch file; VS_EIO names the directory. */
+int vs_file_put(struct vs_ctx *ctx, struct vs_file *f, const void *buf,
+		size_t n, struct vs_err *err) VS_MUST_CHECK;
 
 /* A whole small file (at most max bytes, else VS_EDATA) replaces what b held.
  */

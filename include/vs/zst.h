@@ -18,4 +18,26 @@ int vs_zst_pack(struct vs_ctx *ctx, void *dst, size_t cap, const void *src,
 int vs_zst_unpack(struct vs_ctx *ctx, void *dst, size_t raw, const void *src,
 		  size_t n, const char *what, struct vs_err *err) VS_MUST_CHECK;
 
+/* Frames one behind the other, unpacked as they come.  The window of a frame
+ * is at most 128 MiB. */
+struct vs_unzst;
+int vs_unzst_create(struct vs_ctx *ctx, struct vs_unzst **out,
+		    struct vs_err *err) VS_MUST_CHECK;
+struct vs_unzst_io {
+	const void *src;
+	size_t n;    /* bytes at src */
+	size_t used; /* of them, out */
+	void *dst;
+	size_t cap;  /* room at dst */
+	size_t made; /* bytes put there, out */
+};
+/* Takes of src and fills dst; both perhaps in part: call again until all is
+ * used and dst is not filled.  VS_EDATA for what is no frame or a damaged one;
+ * what names the input in messages. */
+int vs_unzst_step(struct vs_unzst *u, struct vs_unzst_io *io, const char *what,
+		  struct vs_err *err) VS_MUST_CHECK;
+/* True between frames: where input may end. */
+bool vs_unzst_complete(const struct vs_unzst *u);
+void vs_unzst_destroy(struct vs_unzst *u);
+
 #endif

@@ -5,8 +5,12 @@
  * checked when they are read.
  */
 #include "vecs_int.h"
+
+#include <string.h>
+
 #include "vs/mem.h"
 #include "vs/num.h"
+#include "vs/spool.h"
 
 /* Each row has its own header: the number of rows follows from the size. */
 static int measure_rows(struct vs_ctx *ctx, struct vs_vecs_file *f,
@@ -166,6 +170,29 @@ static int measure(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	return rc;
 }
 
+/* From the name, less ".zst"; npy also from its magic, for pipes. */
+static int find_format(struct vs_ctx *ctx, struct vs_vecs_file *f,
+		       const char *path, struct vs_err *err)
+{
+	char magic[VS_NPY_MAGIC_LEN], *name;
+	int rc;
+
+	name = vs_strdup(ctx, path, err);
+	if (name == NULL)
+		return VS_ENOMEM;
+	if (vs_spool_is_zst(path))
+		name[strlen(name) - strlen(".zst")] = '\0';
+	f->format = vs_vecs_format_of(name);
+	vs_free(ctx, name);
+	if (f->format != VS_FMT_AUTO || strcmp(path, "-") != 0 ||
+	    vs_file_size(f->file) < sizeof(magic))
+		return 0;
+	rc = vs_file_pread(ctx, f->file, magic, sizeof(magic), 0, err);
+	if (rc == 0 && memcmp(magic, VS_NPY_MAGIC, sizeof(magic)) == 0)
+		f->format = VS_FMT_NPY;
+	return rc;
+}
+
 static int open_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		     const char *path, enum vs_vecs_format format,
 		     struct vs_err *err)
@@ -174,17 +201,20 @@ static int open_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
 
 	if (rc != 0)
 		return rc;
-	if (vs_file_size(f->file) == UINT64_MAX)
-		return vs_fail(err, VS_EUSAGE,
-			       "%s: is a pipe or device; vectors are read at "
-			       "any place, so give the name of a file",
-			       path);
+	rc = vs_spool(ctx, &f->file, err);
+	if (rc != 0)
+		return rc;
 	if (vs_file_size(f->file) == 0)
 		return vs_fail(err, VS_EDATA,
 			       "%s: is empty; expected vectors; was it written "
 			       "to the end?",
 			       path);
-	f->format = format != VS_FMT_AUTO ? format : vs_vecs_format_of(path);
+	f->format = format;
+	if (format == VS_FMT_AUTO) {
+		rc = find_format(ctx, f, path, err);
+		if (rc != 0)
+			return rc;
+	}
 	rc = measure(ctx, f, err);
 	if (rc == 0)
 		rc = check_ends(ctx, f, err);

@@ -26,7 +26,8 @@ static const struct {
 	const char *bytes;
 	const char *truth;
 } magics[] = {
-	{ "\x28\xb5\x2f\xfd", "is zstd-compressed; decompress it first" },
+	{ "\x28\xb5\x2f\xfd", "is zstd-compressed; add .zst to its name or "
+			       "decompress it first" },
 	{ "\x1f\x8b\x08", "is gzip-compressed; decompress it first" },
 	{ "BZh", "is bzip2-compressed; decompress it first" },
 	{ "\xfd\x37zXZ", "is xz-compressed; decompress it first" },

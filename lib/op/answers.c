@@ -26,6 +26,30 @@ static int open_vecs(struct vs_ctx *ctx, struct vs_answers *a,
 	return 0;
 }
 
+/* A shard or model is no damaged file of vectors; hits by another name are
+ * not guessed. */
+static int refuse_container(const char *path, int rc, struct vs_err *err)
+{
+	struct vs_ctx look;
+	struct vs_cont *c;
+	uint32_t kind;
+
+	vs_ctx_init(&look);
+	look.verify = VS_VERIFY_HEADER;
+	if (vs_cont_open(&look, path, 0, &c, NULL) != 0)
+		return rc;
+	kind = vs_cont_head(c)->kind;
+	rc = vs_fail(err, VS_EDATA,
+		     "%s: is a %s file; expected the results of a search, as "
+		     "NAME.vsh or ivecs",
+		     path,
+		     kind == VS_KIND_SHARD ? "shard" :
+		     kind == VS_KIND_MODEL ? "model" :
+					     "hits");
+	vs_cont_close(&look, c);
+	return rc;
+}
+
 int vs_answers_open(struct vs_ctx *ctx, const char *path,
 		    struct vs_answers *out, struct vs_err *err)
 {
@@ -43,6 +67,8 @@ int vs_answers_open(struct vs_ctx *ctx, const char *path,
 		}
 	} else {
 		rc = open_vecs(ctx, out, err);
+		if (rc == VS_EDATA && out->vecs == NULL)
+			rc = refuse_container(path, rc, err);
 	}
 	if (rc != 0)
 		vs_answers_close(ctx, out);

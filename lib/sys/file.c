@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ struct vs_file {
 	struct vs_fd fd;
 	char *path;
 	uint64_t size; /* UINT64_MAX: a stream */
+	bool device;
 	bool borrowed; /* standard input stays open */
 };
 
@@ -35,6 +37,7 @@ static int examine(struct vs_ctx *ctx, struct vs_file *f, struct vs_err *err)
 	 * the file are not offsets of the input. */
 	f->fd.stream = !S_ISREG(st.st_mode) ||
 		       (f->borrowed && lseek(f->fd.fd, 0, SEEK_CUR) != 0);
+	f->device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
 	f->size = f->fd.stream ? UINT64_MAX : (uint64_t)st.st_size;
 	return 0;
 }
@@ -85,6 +88,11 @@ const char *vs_file_path(const struct vs_file *f)
 uint64_t vs_file_size(const struct vs_file *f)
 {
 	return f->size;
+}
+
+bool vs_file_is_device(const struct vs_file *f)
+{
+	return f->device;
 }
 
 int vs_file_fd(const struct vs_file *f)
@@ -147,6 +155,80 @@ void vs_file_close(struct vs_ctx *ctx, struct vs_file *f)
 		(void)vs_fd_close(ctx, &f->fd);
 	vs_free(ctx, f->path);
 	vs_free(ctx, f);
+}
+
+static const char *scratch_dir(const struct vs_ctx *ctx)
+{
+	return ctx->scratch_dir != NULL ? ctx->scratch_dir : "/tmp";
+}
+
+/* For file systems that know no files without names. */
+static int open_named(struct vs_ctx *ctx, struct vs_file *f, struct vs_err *err)
+{
+	char *name;
+	int sys = EEXIST, i, rc;
+
+	for (i = 0; i < 1000 && sys == EEXIST; i++) {
+		name = vs_asprintf(ctx, err, "%s/.vs-scratch-%ld-%d",
+				   scratch_dir(ctx), (long)getpid(), i);
+		if (name == NULL)
+			return VS_ENOMEM;
+		sys = vs_fd_open(ctx, &f->fd, AT_FDCWD, name,
+				 O_RDWR | O_CREAT | O_EXCL);
+		rc = sys == 0 ? vs_path_unlink(ctx, name, err) : 0;
+		vs_free(ctx, name);
+		if (rc != 0)
+			return rc;
+	}
+	if (sys == 0)
+		return 0;
+	return vs_fail_sys(err, VS_ECREATE, sys,
+			   "%s: cannot keep a copy of %s there; set TMPDIR to "
+			   "a directory with room for it",
+			   scratch_dir(ctx), f->path);
+}
+
+int vs_file_scratch(struct vs_ctx *ctx, const char *path, struct vs_file **out,
+		    struct vs_err *err)
+{
+	struct vs_file *f;
+	int rc = 0;
+
+	*out = NULL;
+	f = vs_zalloc(ctx, 1, sizeof(*f), "file", err);
+	if (f == NULL)
+		return VS_ENOMEM;
+	f->fd.fd = -1;
+	f->path = vs_strdup(ctx, path, err);
+	if (f->path == NULL) {
+		vs_free(ctx, f);
+		return VS_ENOMEM;
+	}
+	f->fd.path = f->path;
+	if (vs_fd_open(ctx, &f->fd, AT_FDCWD, scratch_dir(ctx),
+		       O_RDWR | O_TMPFILE) != 0)
+		rc = open_named(ctx, f, err);
+	if (rc != 0) {
+		vs_file_close(ctx, f);
+		return rc;
+	}
+	*out = f;
+	return 0;
+}
+
+int vs_file_put(struct vs_ctx *ctx, struct vs_file *f, const void *buf,
+		size_t n, struct vs_err *err)
+{
+	int sys = vs_fd_pwrite(ctx, &f->fd, buf, n, f->size);
+
+	if (sys != 0)
+		return vs_fail_sys(err, VS_EIO, sys,
+				   "%s: cannot keep %llu bytes of %s there; "
+				   "set TMPDIR to a directory with room for it",
+				   scratch_dir(ctx),
+				   (unsigned long long)(f->size + n), f->path);
+	f->size += n;
+	return 0;
 }
 
 /* Reads to the end: the size a file states may be wrong (/proc, pipes). */

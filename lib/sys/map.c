@@ -31,10 +31,15 @@ int vs_map_open(struct vs_ctx *ctx, struct vs_file *f, struct vs_map *out,
 			 vs_file_fd(f), 0);
 		sys = p == MAP_FAILED ? errno : 0;
 	}
-	if (sys != 0)
-		return vs_fail_sys(err, sys == ENOMEM ? VS_ENOMEM : VS_EIO,
-				   sys, "%s: cannot map %llu bytes",
+	if (sys == ENOMEM)
+		return vs_fail_sys(err, VS_ENOMEM, sys,
+				   "%s: cannot map %llu bytes; address space "
+				   "may be limited (ulimit -v)",
 				   vs_file_path(f), (unsigned long long)size);
+	if (sys != 0)
+		return vs_fail_sys(err, VS_EIO, sys, "%s: cannot map "
+				   "%llu bytes", vs_file_path(f),
+				   (unsigned long long)size);
 	out->p = p;
 	out->n = (size_t)size;
 	return 0;

@@ -9,7 +9,8 @@
 #include "vs/mem.h"
 
 #define LEVEL 3
-#define WINDOW_MAX (128ull << 20)
+#define WINDOW_LOG_MAX 27
+#define WINDOW_MAX (1ull << WINDOW_LOG_MAX)
 
 static void *zst_alloc(void *opaque, size_t n)
 {
@@ -133,4 +134,78 @@ int vs_zst_unpack(struct vs_ctx *ctx, void *dst, size_t raw, const void *src,
 			       "%s: %zu bytes unpacked; expected %zu", what, r,
 			       raw);
 	return 0;
+}
+
+struct vs_unzst {
+	struct vs_ctx *ctx;
+	ZSTD_DCtx *z;
+	bool complete;
+};
+
+int vs_unzst_create(struct vs_ctx *ctx, struct vs_unzst **out,
+		    struct vs_err *err)
+{
+	struct vs_unzst *u = vs_zalloc(ctx, 1, sizeof(*u), "zstd stream", err);
+
+	*out = NULL;
+	if (u == NULL)
+		return VS_ENOMEM;
+	u->ctx = ctx;
+	u->z = ZSTD_createDCtx_advanced(memory_of(ctx));
+	if (u->z == NULL) {
+		vs_free(ctx, u);
+		return fail_memory(ctx, err);
+	}
+	(void)ZSTD_DCtx_setParameter(u->z, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+	*out = u;
+	return 0;
+}
+
+int vs_unzst_step(struct vs_unzst *u, struct vs_unzst_io *io, const char *what,
+		  struct vs_err *err)
+{
+	ZSTD_inBuffer in = { io->src, io->n, 0 };
+	ZSTD_outBuffer out = { io->dst, io->cap, 0 };
+	size_t r = ZSTD_decompressStream(u->z, &out, &in);
+
+	io->used = in.pos;
+	io->made = out.pos;
+	if (!ZSTD_isError(r)) {
+		/* Asked again without input, it would speak of the next. */
+		if (in.pos != 0 || out.pos != 0)
+			u->complete = r == 0;
+		return 0;
+	}
+	if (ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation)
+		return fail_memory(u->ctx, err);
+	if (ZSTD_getErrorCode(r) == ZSTD_error_prefix_unknown)
+		return vs_fail(err, VS_EDATA,
+			       "%s: holds bytes that begin no zstd frame; "
+			       "expected zstd data, as the name says; rename "
+			       "it or get it again",
+			       what);
+	if (ZSTD_getErrorCode(r) == ZSTD_error_frameParameter_windowTooLarge)
+		return vs_fail(err, VS_EDATA,
+			       "%s: needs a zstd window of more than %llu "
+			       "bytes; decompress it first",
+			       what, WINDOW_MAX);
+	return vs_fail(err, VS_EDATA,
+		       "%s: is damaged zstd data: %s; get it again", what,
+		       ZSTD_getErrorName(r));
+}
+
+bool vs_unzst_complete(const struct vs_unzst *u)
+{
+	return u->complete;
+}
+
+void vs_unzst_destroy(struct vs_unzst *u)
+{
+	struct vs_ctx *ctx;
+
+	if (u == NULL)
+		return;
+	ctx = u->ctx;
+	ZSTD_freeDCtx(u->z);
+	vs_free(ctx, u);
 }

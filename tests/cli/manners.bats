@@ -158,3 +158,26 @@ assert any(s["phase"] == "k-means" for s in lines)'
 		[[ $stderr == "${c%% *}: none"*': '* ]]
 	done
 }
+
+@test "a terminal gets one live line with rate and time left, a file none" {
+	python3 - "$data/base.bvecs" <<-'PY'
+	import os, pty, re, subprocess, sys
+	command = ["vs-train", "--iterations", "10", "-i", "IVF4096,Flat",
+	           "-o", "a.vsm", sys.argv[1]]
+	master, slave = pty.openpty()
+	p = subprocess.Popen(command, stderr=slave)
+	os.close(slave)
+	text = b""
+	try:
+	    while True:
+	        text += os.read(master, 4096)
+	except OSError:
+	    pass  # the other end is closed
+	assert p.wait() == 0
+	live = [s for s in text.decode().split("\r\x1b[K") if "k-means" in s]
+	assert any(re.search(r": \d+ of \d+ .*, \d+ %", s) for s in live), text
+	os.remove("a.vsm")
+	err = subprocess.run(command, stderr=subprocess.PIPE, check=True).stderr
+	assert b"\x1b" not in err and b"\r" not in err, err
+	PY
+}

@@ -108,6 +108,12 @@ answer() {
 		vs-merge -o x.vsh h.ivecs
 }
 
+@test "a shard for hits" {
+	answer 65 'vs-eval: f.vss: is a shard file; expected the results of a ' \
+		'search, as NAME.vsh or ivecs' \
+		vs-eval recall --truth h.ivecs f.vss
+}
+
 @test "the truth of something else" {
 	python3 - <<-'PY'
 	import struct

@@ -101,7 +101,7 @@ static void test_missing_and_empty(void **state)
 	refuse_as(tmpdir_file(&dir, "missing.dat"), VS_FMT_AUTO, VS_ENOINPUT,
 		  "No such file");
 	refuse_as("/dev/zero", VS_FMT_FVECS, VS_EUSAGE,
-		  "is a pipe or device");
+		  "is a device");
 }
 
 static void test_unknown_names(void **state)
@@ -127,7 +127,9 @@ static void test_unknown_names(void **state)
 	image_free(&im);
 	free(rows);
 	refuse_bytes("x.fvecs.zst", "\x28\xb5\x2f\xfd\x04\x00xxxxx", 11,
-		     VS_EDATA, "is zstd-compressed; decompress it first");
+		     VS_EDATA, "is damaged zstd data");
+	refuse_bytes("x.zst.dat", "\x28\xb5\x2f\xfd\x04\x00xxxxx", 11,
+		     VS_EDATA, "is zstd-compressed; add .zst to its name");
 	refuse_bytes("x.jsonl", "{\"id\": 7}\n", 10, VS_EDATA,
 		     "is JSON text");
 }
@@ -142,7 +144,7 @@ static void test_other_kinds_of_files(void **state)
 	} kinds[] = {
 #define K(bytes, words) { bytes, sizeof(bytes) - 1, words }
 		K("\x28\xb5\x2f\xfd\x04\x58\x39\x02\x00\x72\x06\x0e\x12",
-		  "is zstd-compressed; decompress it first"),
+		  "is zstd-compressed; add .zst to its name"),
 		K("\x1f\x8b\x08\x08\x6f\xa5\x5b\x5f\x00\x03sift",
 		  "is gzip-compressed; decompress it first"),
 		K("BZh91AY&SY\x00\x01\x02", "is bzip2-compressed"),
