@@ -57,7 +57,7 @@ size_t vs_vecs_row_bytes(const struct vs_vecs *v);
 const char *vs_vecs_name(const struct vs_vecs *v);
 
 /* Rows first..first+n-1 (all exist) into rows, dense.  Every row's own header
- * is checked, and f32 and f16 values must be finite (with allow_infinite: no
+ * is checked, and f32 and f16 must be finite (with allow_infinite: no NaN):
  * NaN): VS_EDATA names file, row (counted from 0 within that file) and column.
  * Safe from several threads. */
 int vs_vecs_read(struct vs_ctx *ctx, struct vs_vecs *v, uint64_t first,

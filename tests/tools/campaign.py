@@ -170,8 +170,8 @@ def one_fault(t, lib, k, error, replace):
 def faults():
     """Every call fails once."""
     lib = os.path.abspath("faultlib.so")
-    subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-shared",
-                    "-fPIC", "-O1", "-o", lib,
+    cc = os.environ.get("CC", "cc")
+    subprocess.run([cc, "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o", lib,
                     TOP + "/tests/tools/faultlib.c", "-ldl"], check=True)
     n = 0
     for t in tasks(True):
