@@ -294,7 +294,7 @@ void vs_group_limit(const struct vs_batch *b, struct vs_group *g, unsigned i)
 		thr = vs_f32_of_key(key, b->similarity);
 	if (g->way == VS_WAY_COSINE)
 		limit_cosine(b, q, thr, g, i);
-	if (g->way == VS_WAY_FLOAT || g->way == VS_WAY_CODES)
+	if (g->way == VS_WAY_FLOAT)
 		limit_float(b, q, thr, g, i);
 	if (g->way == VS_WAY_CODES)
 		limit_codes(b, q, thr, g, i);
