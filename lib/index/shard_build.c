@@ -528,6 +528,14 @@ static uint64_t size_of(const struct vs_build *b, uint64_t panels,
 	vs_cont_sizes_raw(&s, panels * b->panel_bytes);
 	vs_cont_sizes_raw(&s, slots * 4);
 	vs_cont_sizes_raw(&s, slots * b->id_size);
+	if (b->norms)
+		vs_cont_sizes_raw(&s, slots * 4);
+	if (b->code8.mid != NULL) {
+		vs_cont_sizes_raw(&s, (2 * (uint64_t)b->src->dim + 1) * 4);
+		vs_cont_sizes_raw(&s,
+				  panels * vs_panel_bytes(VS_U8, b->src->dim));
+		vs_cont_sizes_raw(&s, slots * 4);
+	}
 	vs_cont_sizes_small_zst(&s);
 	*out = s;
 	return vs_cont_sizes_total(&s);
@@ -563,8 +571,10 @@ static int plan(struct vs_build *b, struct vs_err *err)
 	uint64_t n = b->src->n_rows, most = 1, panels;
 	bool flat = b->spec->index.family == VS_FAMILY_FLAT;
 	uint32_t c;
-	int rc = build_alloc(b, err);
+	int rc = learn_ranges(b, err);
 
+	if (rc == 0)
+		rc = build_alloc(b, err);
 	if (rc == 0 && !flat) {
 		b->cell = vs_alloc(b->ctx, n, sizeof(*b->cell),
 				   "cell numbers", err);

@@ -29,6 +29,21 @@ exact() {
 	[ "$(value output_bytes)" = "$(stat -c %s "$1")" ]
 }
 
+@test "sizes of Flat shards are exact for every metric and type" {
+	head -c $((132 * 1000)) "$data/base.bvecs" >part.bvecs
+	"$VS_TOP/tests/tools/vecs.py" shift part.fvecs part.bvecs
+	"$VS_TOP/tests/tools/vecs.py" i8 part.i8bin part.bvecs
+	"$VS_TOP/tests/tools/vecs.py" f16 part.npy part.bvecs
+	for file in part.*; do
+		for m in l2 ip cosine l1; do
+			plan_of vs-build -i Flat -m $m -o part.vss "$file"
+			vs-build -q -i Flat -m $m -o part.vss "$file"
+			exact part.vss
+			rm part.vss
+		done
+	done
+}
+
 @test "sizes of models, Flat shards and ivecs are exact" {
 	plan_of vs-train -i IVF32,Flat -o a.vsm "$data/base.bvecs"
 	[ "$(value rows)" = 20000 ]
