@@ -23,6 +23,7 @@ struct vs_op_io {
 	const char *const *inputs; /* VECTORS... */
 	size_t n_inputs;
 	enum vs_vecs_format input_format; /* --input-format */
+	bool force_rows;                  /* --force-rows */
 	bool replace;                     /* --replace */
 	bool recheck;                     /* --recheck */
 	enum vs_zero zero; /* --zero */

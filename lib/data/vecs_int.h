@@ -1,6 +1,7 @@
 /* vecs_int.h - what the files vecs_*.c share; nobody else includes it.
  *
  * vecs_format.c  the table of formats
+ * vecs_paths.c   the files that operands stand for
  * vecs_open.c    finds out how the rows of each file lie, and that the files
  *                of a set belong together
  * vecs_sniff.c   tells what a file really is when its content is not what its
@@ -56,11 +57,26 @@ struct vs_vecs_file {
 	bool allow_infinite;
 	bool native_f16;
 	bool column;
+	bool force_rows;
 };
+
+/* Names of files, owned. */
+struct vs_vecs_paths {
+	char **path;
+	size_t n;
+	size_t cap;
+};
+
+/* The files of operands; with directories, as vs_vecs_open has it. */
+int vs_vecs_paths_make(struct vs_ctx *ctx, const char *const *operands,
+		       size_t n, bool directories, struct vs_vecs_paths *out,
+		       struct vs_err *err) VS_MUST_CHECK;
+void vs_vecs_paths_free(struct vs_ctx *ctx, struct vs_vecs_paths *p);
 
 struct vs_vecs {
 	struct vs_vecs_file *file;
-	size_t n_files;
+	size_t n_files; /* opened; once all are, paths.n */
+	struct vs_vecs_paths paths;
 	char *name;
 	enum vs_dtype dtype;
 	uint32_t dim;
@@ -73,6 +89,10 @@ struct vs_vecs {
 int vs_vecs_refuse(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		   struct vs_err *err, const char *fmt, ...) VS_MUST_CHECK
 	VS_PRINTF(4, 5);
+/* Refuses f (VS_EDATA) when its content gives away that it is no file of its
+ * format; else 0. */
+int vs_vecs_refuse_other(struct vs_ctx *ctx, struct vs_vecs_file *f,
+			 struct vs_err *err) VS_MUST_CHECK;
 /* Refuses f because no format is known for it; looks into it for a hint. */
 int vs_vecs_refuse_name(struct vs_ctx *ctx, struct vs_vecs_file *f,
 			struct vs_err *err) VS_MUST_CHECK;

@@ -210,36 +210,47 @@ static bool read_head(struct vs_ctx *ctx, struct vs_file *file, struct head *h)
 	return vs_file_pread(ctx, file, h->b, h->n, 0, NULL) == 0;
 }
 
-int vs_vecs_refuse(struct vs_ctx *ctx, struct vs_vecs_file *f,
-		   struct vs_err *err, const char *fmt, ...)
+int vs_vecs_refuse_other(struct vs_ctx *ctx, struct vs_vecs_file *f,
+			 struct vs_err *err)
 {
 	const char *path = vs_file_path(f->file), *truth;
 	char text[TRUTH_MAX] = "";
 	enum vs_vecs_format is;
 	struct head h;
-	va_list ap;
 
 	/* What cannot be read now is no reason for another message. */
-	if (read_head(ctx, f->file, &h)) {
-		truth = find_magic(&h);
-		if (truth == NULL)
-			truth = find_text(&h);
-		if (truth != NULL)
-			return vs_fail(err, VS_EDATA, "%s: %s", path, truth);
-		is = describe(ctx, &h, f->file, text);
-		if (is != VS_FMT_AUTO && is != f->format)
-			return vs_fail(err, VS_EDATA,
-				       "%s: %s, not %s; rename it or give "
-				       "--input-format %s",
-				       path, text,
-				       vs_vecs_format_name(f->format),
-				       vs_vecs_format_name(is));
-		if (is_truth_file(&h))
-			return vs_fail(err, VS_EDATA,
-				       "%s: looks like ground truth with ids "
-				       "and distances, not %s",
-				       path, vs_vecs_format_name(f->format));
-	}
+	if (!read_head(ctx, f->file, &h))
+		return 0;
+	truth = find_magic(&h);
+	if (truth == NULL)
+		truth = find_text(&h);
+	if (truth != NULL)
+		return vs_fail(err, VS_EDATA, "%s: %s", path, truth);
+	is = describe(ctx, &h, f->file, text);
+	if (is != VS_FMT_AUTO && is != f->format)
+		return vs_fail(err, VS_EDATA,
+			       "%s: %s, not %s; rename it or give "
+			       "--input-format %s",
+			       path, text, vs_vecs_format_name(f->format),
+			       vs_vecs_format_name(is));
+	if (is_truth_file(&h))
+		return vs_fail(err, VS_EDATA,
+			       "%s: looks like ground truth with ids and "
+			       "distances, not %s",
+			       path, vs_vecs_format_name(f->format));
+	return 0;
+}
+
+int vs_vecs_refuse(struct vs_ctx *ctx, struct vs_vecs_file *f,
+		   struct vs_err *err, const char *fmt, ...)
+{
+	const char *path = vs_file_path(f->file);
+	char text[TRUTH_MAX] = "";
+	va_list ap;
+	int rc = vs_vecs_refuse_other(ctx, f, err);
+
+	if (rc != 0)
+		return rc;
 	va_start(ap, fmt);
 	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		text[0] = '\0';

@@ -10,7 +10,7 @@ int vs_op_queries_open(struct vs_ctx *ctx, const struct vs_op_io *io,
 		       const struct vs_cont_head *head,
 		       struct vs_op_queries *out, struct vs_err *err)
 {
-	struct vs_vecs_options opt = { .format = io->input_format };
+	struct vs_vecs_options opt = vs_op_reading(io);
 	enum vs_dtype t;
 	int rc;
 
