@@ -11,7 +11,8 @@ const struct vs_opt_word vs_words_metric[] = {
 
 const struct vs_opt_word vs_words_hits[] = {
 	{ "vsh", VS_HITS_VSH },     { "ivecs", VS_HITS_IVECS },
-	{ "fvecs", VS_HITS_FVECS }, { "tsv", VS_HITS_TSV },
+	{ "fvecs", VS_HITS_FVECS }, { "usbin", VS_HITS_USBIN },
+	{ "npy", VS_HITS_NPY },     { "tsv", VS_HITS_TSV },
 	{ "jsonl", VS_HITS_JSONL }, { NULL, 0 },
 };
 

@@ -12,7 +12,7 @@
 
 /* l2, ip, cosine, l1 */
 extern const struct vs_opt_word vs_words_metric[];
-/* vsh, ivecs, fvecs, tsv, jsonl */
+/* vsh, ivecs, fvecs, usbin, npy, tsv, jsonl */
 extern const struct vs_opt_word vs_words_hits[];
 
 /* --input-format, --force-rows, --replace, --recheck of a struct vs_op_io; the

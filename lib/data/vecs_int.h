@@ -14,6 +14,7 @@
 #ifndef VS_VECS_INT_H
 #define VS_VECS_INT_H
 
+#include "npy_head.h"
 #include "vs/vecs.h"
 
 /* Rows are copied between memory and files as they stand. */
@@ -105,21 +106,11 @@ int vs_vecs_read_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
 #define VS_NPY_MAGIC "\x93NUMPY"
 #define VS_NPY_MAGIC_LEN 6
 
-/* What the header of an npy file says. */
-struct vs_npy {
-	enum vs_dtype dtype;
-	uint64_t n_rows;
-	uint64_t dim;
-};
-
 #define VS_NPY_WHY_MAX 160
 /* Parses the dictionary of an npy header, n bytes that need no NUL.  On false
  * why says what was found and expected, as the rest of "FILE: ...". */
 bool vs_npy_parse(const char *text, size_t n, struct vs_npy *out,
 		  char why[VS_NPY_WHY_MAX]);
-/* Bytes of the header that numpy writes for any matrix. */
-#define VS_NPY_HEAD_LEN 128
-void vs_npy_format(const struct vs_npy *npy, uint8_t out[VS_NPY_HEAD_LEN]);
 
 /* Fills stored, dim, n_rows and offset of f from its npy header. */
 int vs_vecs_measure_npy(struct vs_ctx *ctx, struct vs_vecs_file *f,
