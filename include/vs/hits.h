@@ -11,6 +11,8 @@
 #include "vs/cont.h"
 #include "vs/hit.h"
 
+#define VS_QUERIES_UNKNOWN UINT64_MAX /* a stream's */
+
 /* One searched shard. */
 struct vs_hits_source {
 	uint32_t shard;               /* its number in the collection, or 0 */
@@ -19,7 +21,7 @@ struct vs_hits_source {
 };
 
 struct vs_hits_info {
-	uint64_t n_queries;
+	uint64_t n_queries; /* or VS_QUERIES_UNKNOWN, for sinks of text */
 	uint32_t k;
 	uint32_t dim;
 	enum vs_metric metric;
@@ -111,6 +113,9 @@ int vs_sink_create(struct vs_ctx *ctx, const char *path,
 int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
 		   const struct vs_hit *hits, size_t n,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* Hands what was appended to the system; not for vsh. */
+int vs_sink_flush(struct vs_ctx *ctx, struct vs_sink *s,
+		  struct vs_err *err) VS_MUST_CHECK;
 /* Other formats than vsh: VS_PUBLISH_NEW over a name that exists is success
  * when the bytes are the same, else VS_ECREATE saying --replace. */
 int vs_sink_finish(struct vs_ctx *ctx, struct vs_sink *s, enum vs_publish how,

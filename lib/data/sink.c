@@ -27,6 +27,17 @@ struct vs_sink {
 	uint64_t n_done; /* queries */
 };
 
+/* Text needs no number of queries; the rest of info is checked. */
+static int check_info(const struct vs_sink *s, struct vs_err *err)
+{
+	struct vs_hits_info info = s->info;
+
+	if (info.n_queries == VS_QUERIES_UNKNOWN &&
+	    (s->format == VS_HITS_TSV || s->format == VS_HITS_JSONL))
+		info.n_queries = 0;
+	return vs_hits_info_check(s->path, &info, VS_EINTERNAL, err);
+}
+
 static int open_sink(struct vs_ctx *ctx, struct vs_sink *s,
 		     const struct vs_hits_info *info,
 		     const struct vs_digest *fingerprint, struct vs_err *err)
@@ -36,7 +47,7 @@ static int open_sink(struct vs_ctx *ctx, struct vs_sink *s,
 	if (s->format == VS_HITS_VSH)
 		return vs_hits_create(ctx, s->path, info, fingerprint, &s->vsh,
 				      err);
-	rc = vs_hits_info_check(s->path, info, VS_EINTERNAL, err);
+	rc = check_info(s, err);
 	if (rc == 0)
 		rc = vs_hasher_create(ctx, &s->hash, err);
 	if (rc == 0)
@@ -195,6 +206,11 @@ int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
 	return rc;
 }
 
+int vs_sink_flush(struct vs_ctx *ctx, struct vs_sink *s, struct vs_err *err)
+{
+	return flush(ctx, s, err);
+}
+
 /* 0 when the file that stands there has the bytes that were written. */
 static int compare(struct vs_ctx *ctx, const struct vs_sink *s,
 		   struct vs_err *err)
@@ -244,7 +260,8 @@ static int finish(struct vs_ctx *ctx, struct vs_sink *s, enum vs_publish how,
 		s->vsh = NULL;
 		return rc;
 	}
-	if (s->n_done != s->info.n_queries)
+	if (s->info.n_queries != VS_QUERIES_UNKNOWN &&
+	    s->n_done != s->info.n_queries)
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: hits of %" PRIu64 " of %" PRIu64 " queries",
 			       s->path, s->n_done, s->info.n_queries);
