@@ -87,6 +87,7 @@ struct vs_query_args {
 	const char *params; /* -p "nprobe=32", may be NULL */
 	enum vs_hits_format format;
 	struct vs_part part;
+	bool stream; /* --stream: one input, answered as it comes */
 };
 /* What a search did, for the log line and benchmarks. */
 struct vs_query_report {

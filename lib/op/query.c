@@ -200,7 +200,8 @@ static int refuse_target(struct vs_search *s, int rc, struct vs_err *err)
 	struct vs_ctx look;
 	struct vs_cont *c;
 
-	if (rc != VS_EDATA || strcmp(queries, "-") == 0)
+	/* Looking into a pipe would take from it. */
+	if (rc != VS_EDATA || strcmp(queries, "-") == 0 || s->args->stream)
 		return rc;
 	vs_ctx_init(&look);
 	look.verify = VS_VERIFY_HEADER;
@@ -361,7 +362,7 @@ int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 	if (args->io.recheck && ctx->verify < VS_VERIFY_FULL)
 		ctx->verify = VS_VERIFY_FULL;
 	if (rc == 0)
-		rc = run(&s, err);
+		rc = args->stream ? vs_search_stream(&s, err) : run(&s, err);
 	vs_sink_abort(ctx, s.sink);
 	vs_coarse_destroy(ctx, s.coarse);
 	vs_hits_info_free(ctx, &s.info);

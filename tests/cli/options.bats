@@ -58,7 +58,7 @@ usage() {
 		run vs-build $o x
 		[ "$status" -eq 2 ]
 	done
-	for o in --filter --radius --recall --self --stream --one-by-one --load; do
+	for o in --filter --radius --recall --self --one-by-one --load; do
 		run vs-query $o x
 		[ "$status" -eq 2 ]
 	done
