@@ -178,8 +178,8 @@ static int take_head(struct vs_ctx *ctx, struct vs_vecs_stream *s,
 	if (dim != s->dim)
 		return vs_fail(err, VS_EDATA,
 			       "%s: queries have %u dimensions by the header; "
-			       "the index has %u; is it %s? --input-format says "
-			       "what it is",
+			       "the index has %u; is it %s? --input-format "
+			       "says what it is",
 			       vs_file_path(s->file), dim, s->dim,
 			       s->info->name);
 	if (n != 0 && n != UINT32_MAX)

@@ -71,8 +71,8 @@ static int narrow(const struct vs_op_query_form *form, const float *from,
 				"index holds %s rows, so queries must be whole "
 				"numbers from %.0f to %.0f",
 				form->name, (unsigned long long)query,
-				(double)v, i, vs_dtype_name(form->to), (double)lo,
-				(double)hi);
+				(double)v, i, vs_dtype_name(form->to),
+				(double)lo, (double)hi);
 		to[i] = (uint8_t)(int)v;
 	}
 	return 0;

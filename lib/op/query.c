@@ -308,7 +308,8 @@ static void plan(struct vs_search *s, enum vs_hits_format format)
 	p->dim = head_of(s)->dim;
 	p->dtype = head_of(s)->dtype;
 	p->n_passes = vs_div_up(s->info.n_queries, most);
-	p->memory = atomic_load(&s->ctx->mem_now) + most * vs_search_query_bytes(s);
+	p->memory = atomic_load(&s->ctx->mem_now) +
+		    most * vs_search_query_bytes(s);
 	p->already = s->report->already;
 }
 

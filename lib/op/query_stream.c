@@ -28,10 +28,14 @@ static int check_args(const struct vs_query_args *args, struct vs_err *err)
 			       "--stream reads one stream of queries; %zu are "
 			       "given; give one, or - with cat before it",
 			       args->io.n_inputs);
+	if (args->io.force_rows)
+		return vs_fail(err, VS_EUSAGE,
+			       "--force-rows: a stream has no size to crop to; "
+			       "leave out --force-rows or --stream");
 	if (args->io.plan != NULL)
 		return vs_fail(err, VS_EUSAGE,
-			       "--plan: what a stream needs is not known before "
-			       "it has ended; leave out --plan or --stream");
+			       "--plan: what a stream needs is known when it "
+			       "has ended; leave out --plan or --stream");
 	return 0;
 }
 

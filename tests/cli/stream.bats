@@ -188,7 +188,8 @@ for r in rows: out.write(bytes(x >> 1 for x in r))' >half.i8bin
 	head -c 1400 query.bvecs | stream >got.tsv 2>err || status=$?
 	[ "$status" -eq 65 ]
 	cmp got.tsv <(head -n 50 want.tsv)
-	[ "$(cat err)" = "vs-query: -: ends within query 10, after 80 of the 132 bytes at offset 1320; it is truncated" ]
+	grep '^vs-query: -: ends within query 10, after 80 of the 132 bytes' err
+	grep 'at offset 1320; it is truncated$' err
 	head -c 6 query.bvecs >cut.fbin
 	run --separate-stderr stream --input-format fbin <cut.fbin
 	[ "$status" -eq 65 ]
@@ -271,6 +272,9 @@ for r in rows: out.write(bytes(x >> 1 for x in r))' >half.i8bin
 	run stream --plan <query.bvecs
 	[ "$status" -eq 2 ]
 	[[ $output == *'--plan'* ]]
+	run stream --force-rows <query.bvecs
+	[ "$status" -eq 2 ]
+	[[ $output == *'--force-rows'* ]]
 }
 
 @test "SIGTERM: the answers so far, exit 75 within 5 seconds" {
@@ -292,5 +296,5 @@ for r in rows: out.write(bytes(x >> 1 for x in r))' >half.i8bin
 	[ "$status" -eq 75 ]
 	[ $((SECONDS - start)) -le 5 ]
 	cmp got.tsv <(head -n 10 want.tsv)
-	[ "$(cat err)" = "vs-query: in: stopped when 2 queries were answered; a stream cannot be resumed, begin after them" ]
+	grep '^vs-query: in: stopped when 2 queries were answered; ' err
 }
