@@ -12,6 +12,17 @@
 
 #define VS_USBIN_HEAD 8u /* bytes before the ids */
 
+/* What a file of some size with these first bytes can be. */
+enum vs_usbin_form {
+	VS_USBIN_NOT,
+	VS_USBIN_IDS,  /* without distances */
+	VS_USBIN_FULL, /* with distances */
+	VS_USBIN_RANGE /* i32 queries, i32 results, i32 counts[queries],
+			* ids[results], perhaps distances[results] */
+};
+enum vs_usbin_form vs_usbin_form(uint64_t size,
+				 const uint8_t head[VS_USBIN_HEAD]);
+
 struct vs_usbin;
 
 /* VS_EDATA when the size fits neither form; a truth of range searches is told

@@ -15,37 +15,36 @@ struct vs_usbin {
 	bool has_distances;
 };
 
-/* i32 queries, i32 results, i32 counts[queries], ids[results] and perhaps
- * distances[results]. */
-static bool is_range_truth(uint64_t size, uint32_t n_queries, uint32_t results)
+enum vs_usbin_form vs_usbin_form(uint64_t size,
+				 const uint8_t head[VS_USBIN_HEAD])
 {
-	uint64_t ids = VS_USBIN_HEAD + 4 * ((uint64_t)n_queries + results);
+	uint64_t n = vs_get_le32(head), k = vs_get_le32(head + 4);
+	uint64_t range = VS_USBIN_HEAD + 4 * (n + k);
 
-	return n_queries != 0 &&
-	       (size == ids || size == ids + 4 * (uint64_t)results);
+	if (k >= 1 && k <= VS_K_MAX && size == VS_USBIN_HEAD + n * k * 4)
+		return VS_USBIN_IDS;
+	if (k >= 1 && k <= VS_K_MAX && size == VS_USBIN_HEAD + n * k * 8)
+		return VS_USBIN_FULL;
+	if (n != 0 && (size == range || size == range + 4 * k))
+		return VS_USBIN_RANGE;
+	return VS_USBIN_NOT;
 }
 
-/* The size against the header's counts. */
-static int measure(struct vs_usbin *u, struct vs_err *err)
+/* Says why the size does not fit the header. */
+static int refuse(const struct vs_usbin *u, enum vs_usbin_form form,
+		  struct vs_err *err)
 {
 	const char *path = vs_file_path(u->file);
-	uint64_t size = vs_file_size(u->file);
 	uint64_t ids = (uint64_t)u->n_queries * u->k * 4;
-	bool k_fits = u->k >= 1 && u->k <= VS_K_MAX;
 
-	if (k_fits && (size == VS_USBIN_HEAD + ids ||
-		       size == VS_USBIN_HEAD + ids * 2)) {
-		u->has_distances = ids != 0 && size != VS_USBIN_HEAD + ids;
-		return 0;
-	}
-	if (is_range_truth(size, u->n_queries, u->k))
+	if (form == VS_USBIN_RANGE)
 		return vs_fail(err, VS_EDATA,
 			       "%s: is the truth of a range search, %u queries "
 			       "with %u results in all; expected k neighbours "
 			       "of each query; recall of range searches is not "
 			       "measured",
 			       path, u->n_queries, u->k);
-	if (!k_fits)
+	if (u->k < 1 || u->k > VS_K_MAX)
 		return vs_fail(err, VS_EDATA,
 			       "%s: the header says %u neighbours a query; "
 			       "expected 1 to %u; damaged, or not usbin",
@@ -55,14 +54,15 @@ static int measure(struct vs_usbin *u, struct vs_err *err)
 		       " (with distances) or %" PRIu64 " (ids alone) for the "
 		       "%u queries of %u neighbours that its header says; "
 		       "copy it again",
-		       path, size, VS_USBIN_HEAD + ids * 2, VS_USBIN_HEAD + ids,
-		       u->n_queries, u->k);
+		       path, vs_file_size(u->file), VS_USBIN_HEAD + ids * 2,
+		       VS_USBIN_HEAD + ids, u->n_queries, u->k);
 }
 
 static int open_file(struct vs_ctx *ctx, struct vs_usbin *u, const char *path,
 		     struct vs_err *err)
 {
 	uint8_t head[VS_USBIN_HEAD];
+	enum vs_usbin_form form;
 	int rc = vs_file_open(ctx, path, &u->file, err);
 
 	if (rc == 0)
@@ -80,7 +80,11 @@ static int open_file(struct vs_ctx *ctx, struct vs_usbin *u, const char *path,
 		return rc;
 	u->n_queries = vs_get_le32(head);
 	u->k = vs_get_le32(head + 4);
-	return measure(u, err);
+	form = vs_usbin_form(vs_file_size(u->file), head);
+	u->has_distances = form == VS_USBIN_FULL;
+	if (form == VS_USBIN_IDS || form == VS_USBIN_FULL)
+		return 0;
+	return refuse(u, form, err);
 }
 
 int vs_usbin_open(struct vs_ctx *ctx, const char *path, struct vs_usbin **out,

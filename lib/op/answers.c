@@ -88,16 +88,14 @@ int vs_answers_open(struct vs_ctx *ctx, const char *path,
 
 	memset(out, 0, sizeof(*out));
 	out->path = path;
-	if (ends_with(path, ".vsh")) {
+	if (ends_with(path, ".vsh"))
 		rc = open_hits(ctx, out, err);
-	} else if (ends_with(path, ".usbin") ||
-		   ends_with(path, ".usbin.zst")) {
+	else if (ends_with(path, ".usbin") || ends_with(path, ".usbin.zst"))
 		rc = open_usbin(ctx, out, err);
-	} else {
+	else
 		rc = open_vecs(ctx, out, err);
-		if (rc == VS_EDATA && out->vecs == NULL)
-			rc = refuse_container(path, rc, err);
-	}
+	if (rc == VS_EDATA && out->vecs == NULL && !ends_with(path, ".vsh"))
+		rc = refuse_container(path, rc, err);
 	if (rc != 0)
 		vs_answers_close(ctx, out);
 	return rc;

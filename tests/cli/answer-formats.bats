@@ -190,3 +190,19 @@ same_as_vecs() { # IVECS FVECS USBIN NPY
 		base.bvecs query.bvecs
 	[[ $output == *"TMPDIR"* ]]
 }
+
+@test "truth by another name is told for what it is" {
+	vs-eval truth -q -k 20 -o out/t.usbin base.bvecs query.bvecs
+	for name in gt out.ibin gt.bin; do
+		cp out/t.usbin out/$name
+		run -65 vs-eval recall -k 5 --truth out/$name h.ivecs
+		[[ $output == *"looks like ground truth with ids and distances"* ]]
+		[[ $output == *"vs-eval recall reads it as NAME.usbin" ]]
+	done
+	cp h.vsh out/hits.usbin
+	run -65 vs-eval recall -k 5 --truth t.ivecs out/hits.usbin
+	[[ $output == *"out/hits.usbin: is a hits file; expected"* ]]
+	head -c 2000 h.vsh > out/cut.vsh
+	run -65 vs-eval recall -k 5 --truth t.ivecs out/cut.vsh
+	[[ $output != *"is a hits file"* ]]
+}
