@@ -16,11 +16,11 @@ static const struct vs_opt rows[] = {
 	  .def = "10", .help = "the k of k-recall@k" },
 	{ .name = "truth", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = offsetof(struct args, op.truth), .required = true,
-	  .help = "true neighbours, .vsh or .ivecs" },
+	  .help = "true neighbours, .vsh, .ivecs, .usbin or .npy" },
 	{ .name = "truth-distances", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = offsetof(struct args, op.truth_distances),
 	  .help = "their distances, .fvecs: ties at the k-th count as found; "
-		  "a .vsh truth brings its own" },
+		  "a .vsh or .usbin truth brings its own" },
 	{ .name = "min-recall", .kind = VS_OPT_RATIO, .metavar = "R",
 	  .at = offsetof(struct args, min_recall),
 	  .given = offsetof(struct args, min_given),

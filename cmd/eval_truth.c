@@ -18,7 +18,7 @@ static const struct vs_opt rows[] = {
 	  .at = offsetof(struct args, op.distances),
 	  .help = "write the distances too, .fvecs" },
 	VS_ROW_OUT(struct args, io.out, "TRUTH",
-		   "the true neighbours, .ivecs or .vsh"),
+		   "the true neighbours, .ivecs, .vsh, .usbin or .npy"),
 	VS_ROW_PLAN(struct args),
 };
 

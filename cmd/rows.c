@@ -11,7 +11,8 @@ const struct vs_opt_word vs_words_metric[] = {
 
 const struct vs_opt_word vs_words_hits[] = {
 	{ "vsh", VS_HITS_VSH },     { "ivecs", VS_HITS_IVECS },
-	{ "fvecs", VS_HITS_FVECS }, { "tsv", VS_HITS_TSV },
+	{ "fvecs", VS_HITS_FVECS }, { "usbin", VS_HITS_USBIN },
+	{ "npy", VS_HITS_NPY },     { "tsv", VS_HITS_TSV },
 	{ "jsonl", VS_HITS_JSONL }, { NULL, 0 },
 };
 
@@ -41,6 +42,10 @@ const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT] = {
 	  .words = words_input, .at = offsetof(struct vs_op_io, input_format),
 	  .help = "format of the vector files",
 	  .def_text = "from their names" },
+	{ .name = "force-rows", .kind = VS_OPT_FLAG,
+	  .at = offsetof(struct vs_op_io, force_rows),
+	  .help = "read the rows that a cropped file has, fewer than its "
+		  "header says" },
 	{ .name = "replace", .kind = VS_OPT_FLAG,
 	  .at = offsetof(struct vs_op_io, replace),
 	  .help = "replace an output made from other inputs or parameters" },

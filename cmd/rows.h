@@ -12,19 +12,19 @@
 
 /* l2, ip, cosine, l1 */
 extern const struct vs_opt_word vs_words_metric[];
-/* vsh, ivecs, fvecs, tsv, jsonl */
+/* vsh, ivecs, fvecs, usbin, npy, tsv, jsonl */
 extern const struct vs_opt_word vs_words_hits[];
 
-/* --input-format, --replace, --recheck of a struct vs_op_io; the macro is a
- * group for the list of s. */
-#define VS_ROWS_IO_COUNT 3
+/* --input-format, --force-rows, --replace, --recheck of a struct vs_op_io; the
+ * macro is a group for the list of s. */
+#define VS_ROWS_IO_COUNT 4
 extern const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT];
 #define VS_GROUP_IO(s)                                                        \
 	{ .rows = vs_rows_io, .n = VS_ROWS_IO_COUNT,                          \
 	  .base = offsetof(s, op.io) }
-/* --input-format alone: for what is never replaced. */
+/* --input-format and --force-rows alone: for what is never replaced. */
 #define VS_GROUP_INPUT(s)                                                     \
-	{ .rows = vs_rows_io, .n = 1, .base = offsetof(s, op.io) }
+	{ .rows = vs_rows_io, .n = 2, .base = offsetof(s, op.io) }
 
 /* --zero */
 extern const struct vs_opt vs_rows_zero[1];

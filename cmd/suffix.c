@@ -8,8 +8,9 @@
 void vs_warn_suffix(struct vs_ctx *ctx, const char *out, const char *what,
 		    const char *want)
 {
-	static const char *const known[] = { "vsm",   "vss", "vsh",  "ivecs",
-					     "fvecs", "tsv", "jsonl" };
+	static const char *const known[] = { "vsm",   "vss",   "vsh",
+					     "ivecs", "fvecs", "usbin",
+					     "npy",   "tsv",   "jsonl" };
 	const char *dot = strrchr(out, '.');
 	size_t i;
 

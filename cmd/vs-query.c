@@ -26,6 +26,10 @@ static const struct vs_opt rows[] = {
 	  .at = offsetof(struct args, op.part),
 	  .help = "search only shard I of the N of a collection",
 	  .def_text = "all; with -o DIR/ the task id in a Slurm array job" },
+	{ .name = "stream", .kind = VS_OPT_FLAG,
+	  .at = offsetof(struct args, op.stream),
+	  .help = "answer queries as they come through a pipe, in tsv or "
+		  "jsonl" },
 	VS_ROW_OUT(struct args, io.out, "HITS",
 		   "the hits; DIR/ names a file of the part inside"),
 	VS_ROW_PLAN(struct args),

@@ -41,6 +41,8 @@ int vs_file_pread(struct vs_ctx *ctx, struct vs_file *f, void *buf, size_t n,
  * VS_EAGAIN when a stop is asked for while a pipe has nothing to read. */
 int vs_file_read(struct vs_ctx *ctx, struct vs_file *f, void *buf, size_t n,
 		 size_t *got, struct vs_err *err) VS_MUST_CHECK;
+/* Whether vs_file_read would not wait: bytes are there, or the end is. */
+bool vs_file_ready(const struct vs_file *f);
 /* Tells the kernel that reading will be in order from offset 0. */
 void vs_file_sequential(struct vs_file *f);
 void vs_file_close(struct vs_ctx *ctx, struct vs_file *f);

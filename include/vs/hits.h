@@ -11,6 +11,8 @@
 #include "vs/cont.h"
 #include "vs/hit.h"
 
+#define VS_QUERIES_UNKNOWN UINT64_MAX /* a stream's */
+
 /* One searched shard. */
 struct vs_hits_source {
 	uint32_t shard;               /* its number in the collection, or 0 */
@@ -19,7 +21,7 @@ struct vs_hits_source {
 };
 
 struct vs_hits_info {
-	uint64_t n_queries;
+	uint64_t n_queries; /* or VS_QUERIES_UNKNOWN, for sinks of text */
 	uint32_t k;
 	uint32_t dim;
 	enum vs_metric metric;
@@ -77,6 +79,9 @@ void vs_hits_close(struct vs_ctx *ctx, struct vs_hits *h);
  *   vsh     as above
  *   ivecs   int32 ids, -1 pads; ids of 2^31 and more are refused
  *   fvecs   f32 values (vs_key_value), pads: +inf or -inf for similarities
+ *   usbin   u32 queries, u32 k, then all u32 ids (0xffffffff pads), then all
+ *           f32 values; ids of 2^32-1 and more are refused
+ *   npy     int64 ids of numpy, a row a query, -1 pads
  *   tsv     query, rank (from 1), id, value; pads are left out
  *   jsonl   {"query":0,"ids":[..],"distances":[..]} a line ("scores" for
  *           similarities); pads are left out */
@@ -85,6 +90,8 @@ enum vs_hits_format {
 	VS_HITS_VSH,
 	VS_HITS_IVECS,
 	VS_HITS_FVECS,
+	VS_HITS_USBIN,
+	VS_HITS_NPY,
 	VS_HITS_TSV,
 	VS_HITS_JSONL
 };
@@ -94,6 +101,9 @@ const char *vs_hits_format_name(enum vs_hits_format f);
 /* From a path; VS_EUSAGE when the name says nothing. */
 int vs_hits_format_of(const char *path, enum vs_hits_format *f,
 		      struct vs_err *err) VS_MUST_CHECK;
+/* Bytes of such a file; 0 where they depend on the hits. */
+uint64_t vs_hits_format_bytes(enum vs_hits_format f, uint64_t n_queries,
+			      uint32_t k);
 
 struct vs_sink;
 int vs_sink_create(struct vs_ctx *ctx, const char *path,
@@ -103,6 +113,9 @@ int vs_sink_create(struct vs_ctx *ctx, const char *path,
 int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
 		   const struct vs_hit *hits, size_t n,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* Hands what was appended to the system; not for vsh. */
+int vs_sink_flush(struct vs_ctx *ctx, struct vs_sink *s,
+		  struct vs_err *err) VS_MUST_CHECK;
 /* Other formats than vsh: VS_PUBLISH_NEW over a name that exists is success
  * when the bytes are the same, else VS_ECREATE saying --replace. */
 int vs_sink_finish(struct vs_ctx *ctx, struct vs_sink *s, enum vs_publish how,

@@ -23,6 +23,7 @@ struct vs_op_io {
 	const char *const *inputs; /* VECTORS... */
 	size_t n_inputs;
 	enum vs_vecs_format input_format; /* --input-format */
+	bool force_rows;                  /* --force-rows */
 	bool replace;                     /* --replace */
 	bool recheck;                     /* --recheck */
 	enum vs_zero zero; /* --zero */
@@ -86,6 +87,7 @@ struct vs_query_args {
 	const char *params; /* -p "nprobe=32", may be NULL */
 	enum vs_hits_format format;
 	struct vs_part part;
+	bool stream; /* --stream: one input, answered as it comes */
 };
 /* What a search did, for the log line and benchmarks. */
 struct vs_query_report {

@@ -31,12 +31,17 @@ bool vs_vecs_format_parse(const char *word, enum vs_vecs_format *f);
 const char *vs_vecs_format_name(enum vs_vecs_format f);
 /* From the last suffix of a path; VS_FMT_AUTO when it says nothing. */
 enum vs_vecs_format vs_vecs_format_of(const char *path);
+/* The same of a name that may end in .zst. */
+enum vs_vecs_format vs_vecs_format_of_file(const char *path);
 
 struct vs_vecs_options {
 	enum vs_vecs_format format; /* for all files; AUTO: from the names */
 	bool allow_infinite; /* distances of padded results may be infinite */
 	bool native_f16; /* halves stay VS_F16, uint16_t in memory */
 	bool column; /* an npy array of one axis is n rows of one element */
+	bool directories; /* a directory means the vector files in it */
+	bool force_rows; /* fbin and its like: fewer rows than the header says
+			  * are read, with a warning, instead of refused */
 };
 
 struct vs_vecs; /* an opened set */
@@ -44,7 +49,12 @@ struct vs_vecs; /* an opened set */
 /* Opens and checks all files: size against header, first and last row, one
  * dimension and one element type throughout.  opt may be NULL.  Errors name the
  * file and, where it can be told, what the file really is ("looks like fvecs").
- * An empty set is VS_EDATA. */
+ * An empty set is VS_EDATA.
+ *
+ * With directories, a directory stands for its files whose names end in a known
+ * suffix, with or without .zst, in the order of the bytes of their names; what
+ * else is in it, except for hidden files, is left out with one warning.  None:
+ * VS_ENOINPUT. */
 int vs_vecs_open(struct vs_ctx *ctx, const char *const *paths, size_t n_paths,
 		 const struct vs_vecs_options *opt, struct vs_vecs **out,
 		 struct vs_err *err) VS_MUST_CHECK;
@@ -55,6 +65,13 @@ enum vs_dtype vs_vecs_dtype(const struct vs_vecs *v);
 size_t vs_vecs_row_bytes(const struct vs_vecs *v);
 /* "base.bvecs" or "base.bvecs and 3 more", for messages. */
 const char *vs_vecs_name(const struct vs_vecs *v);
+/* The files of the set, in their order, those of directories singly. */
+size_t vs_vecs_n_files(const struct vs_vecs *v);
+const char *vs_vecs_file_path(const struct vs_vecs *v, size_t i);
+uint64_t vs_vecs_file_rows(const struct vs_vecs *v, size_t i);
+/* True when path is, or once written would be, a vector file of directory
+ * dir. */
+bool vs_vecs_in_dir(struct vs_ctx *ctx, const char *dir, const char *path);
 
 /* Rows first..first+n-1 (all exist) into rows, dense.  Every row's own header
  * is checked, and f32 and f16 must be finite (with allow_infinite: no NaN):

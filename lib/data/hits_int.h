@@ -3,7 +3,10 @@
 #define VS_HITS_INT_H
 
 #include "vs/buf.h"
+#include "vs/file.h"
+#include "vs/hash.h"
 #include "vs/hits.h"
+#include "vs/usbin.h"
 
 #define VS_HITS_RECORD 16u /* bytes of a hit in a file */
 
@@ -32,6 +35,9 @@ static inline bool vs_hits_float_keys(enum vs_metric metric,
 	return metric == VS_COSINE || (dtype != VS_U8 && dtype != VS_I8);
 }
 
+/* The user's value of a hit; infinite, on the far side, for pads. */
+float vs_sink_value(const struct vs_hits_info *info, const struct vs_hit *h);
+
 /* Text forms of sinks: appends the lines of one query. */
 int vs_sink_put_tsv(struct vs_ctx *ctx, const struct vs_hits_info *info,
 		    uint64_t query, const struct vs_hit *hits, struct vs_buf *b,
@@ -39,5 +45,32 @@ int vs_sink_put_tsv(struct vs_ctx *ctx, const struct vs_hits_info *info,
 int vs_sink_put_jsonl(struct vs_ctx *ctx, const struct vs_hits_info *info,
 		      uint64_t query, const struct vs_hit *hits,
 		      struct vs_buf *b, struct vs_err *err) VS_MUST_CHECK;
+
+/* npy: the header, then the ids of one query. */
+int vs_sink_npy_head(struct vs_ctx *ctx, const struct vs_hits_info *info,
+		     struct vs_buf *b, struct vs_err *err) VS_MUST_CHECK;
+int vs_sink_put_npy(struct vs_ctx *ctx, const char *path,
+		    const struct vs_hits_info *info, uint64_t query,
+		    const struct vs_hit *hits, struct vs_buf *b,
+		    struct vs_err *err) VS_MUST_CHECK;
+
+/* The distances of a usbin file, which follow all ids. */
+struct vs_sink_usbin;
+/* Appends the header to b. */
+int vs_sink_usbin_create(struct vs_ctx *ctx, struct vs_out *out,
+			 const struct vs_hits_info *info, struct vs_buf *b,
+			 struct vs_sink_usbin **made,
+			 struct vs_err *err) VS_MUST_CHECK;
+/* Appends the ids of one query to b, and keeps its distances. */
+int vs_sink_put_usbin(struct vs_ctx *ctx, struct vs_sink_usbin *u,
+		      const struct vs_hits_info *info, uint64_t query,
+		      const struct vs_hit *hits, struct vs_buf *b,
+		      struct vs_err *err) VS_MUST_CHECK;
+/* After the last id has been written: puts the distances behind it, adds them
+ * to the hash and their number to n_bytes. */
+int vs_sink_usbin_finish(struct vs_ctx *ctx, struct vs_sink_usbin *u,
+			 struct vs_hasher *hash, uint64_t *n_bytes,
+			 struct vs_err *err) VS_MUST_CHECK;
+void vs_sink_usbin_destroy(struct vs_ctx *ctx, struct vs_sink_usbin *u);
 
 #endif

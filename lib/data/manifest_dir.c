@@ -224,8 +224,10 @@ static int check_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 static int open_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 		       char **paths, struct vs_vecs **out, struct vs_err *err)
 {
+	/* How many rows there must be is known, whatever headers say. */
 	const struct vs_vecs_options opt = { .format = m->input_format,
-					     .native_f16 = true };
+					     .native_f16 = true,
+					     .force_rows = true };
 	size_t i;
 	int rc;
 

@@ -1,4 +1,6 @@
-/* sink.c - answers into one of several formats; text is made in sink_text.c.
+/* sink.c - answers into one of several formats; names and sizes of these stand
+ * in sink_format.c, text is made in sink_text.c, and sink_npy.c and
+ * sink_usbin.c make theirs.
  *
  * Everything but vsh is a sequence of bytes that is hashed while it is
  * written, so that "the same file stands there already" needs no second copy.
@@ -16,6 +18,7 @@ struct vs_sink {
 	enum vs_hits_format format;
 	struct vs_hits_writer *vsh; /* or */
 	struct vs_out *out;
+	struct vs_sink_usbin *usbin; /* distances, or NULL */
 	struct vs_hasher *hash; /* of the bytes written */
 	uint64_t n_bytes;
 	struct vs_buf buf;	  /* bytes not yet written */
@@ -24,54 +27,15 @@ struct vs_sink {
 	uint64_t n_done; /* queries */
 };
 
-static const struct {
-	const char *name; /* and suffix */
-	enum vs_hits_format format;
-} formats[] = {
-	{"vsh", VS_HITS_VSH},	  {"ivecs", VS_HITS_IVECS},
-	{"fvecs", VS_HITS_FVECS}, {"tsv", VS_HITS_TSV},
-	{"jsonl", VS_HITS_JSONL},
-};
-
-bool vs_hits_format_parse(const char *word, enum vs_hits_format *f)
+/* Text needs no number of queries; the rest of info is checked. */
+static int check_info(const struct vs_sink *s, struct vs_err *err)
 {
-	size_t i;
+	struct vs_hits_info info = s->info;
 
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (strcmp(word, formats[i].name) == 0) {
-			*f = formats[i].format;
-			return true;
-		}
-	}
-	return false;
-}
-
-const char *vs_hits_format_name(enum vs_hits_format f)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (formats[i].format == f)
-			return formats[i].name;
-	return "?";
-}
-
-int vs_hits_format_of(const char *path, enum vs_hits_format *f,
-		      struct vs_err *err)
-{
-	const char *slash = strrchr(path, '/');
-	const char *dot = strrchr(slash != NULL ? slash : path, '.');
-
-	if (strcmp(path, "-") == 0) {
-		*f = VS_HITS_TSV;
-		return 0;
-	}
-	if (dot != NULL && vs_hits_format_parse(dot + 1, f))
-		return 0;
-	return vs_fail(err, VS_EUSAGE,
-		       "%s: the name does not say which format; expected .vsh, "
-		       ".ivecs, .fvecs, .tsv or .jsonl, or give -f",
-		       path);
+	if (info.n_queries == VS_QUERIES_UNKNOWN &&
+	    (s->format == VS_HITS_TSV || s->format == VS_HITS_JSONL))
+		info.n_queries = 0;
+	return vs_hits_info_check(s->path, &info, VS_EINTERNAL, err);
 }
 
 static int open_sink(struct vs_ctx *ctx, struct vs_sink *s,
@@ -83,11 +47,16 @@ static int open_sink(struct vs_ctx *ctx, struct vs_sink *s,
 	if (s->format == VS_HITS_VSH)
 		return vs_hits_create(ctx, s->path, info, fingerprint, &s->vsh,
 				      err);
-	rc = vs_hits_info_check(s->path, info, VS_EINTERNAL, err);
+	rc = check_info(s, err);
 	if (rc == 0)
 		rc = vs_hasher_create(ctx, &s->hash, err);
 	if (rc == 0)
 		rc = vs_out_create(ctx, s->path, &s->out, err);
+	if (rc == 0 && s->format == VS_HITS_USBIN)
+		rc = vs_sink_usbin_create(ctx, s->out, info, &s->buf,
+					  &s->usbin, err);
+	if (rc == 0 && s->format == VS_HITS_NPY)
+		rc = vs_sink_npy_head(ctx, info, &s->buf, err);
 	return rc;
 }
 
@@ -124,8 +93,14 @@ int vs_sink_create(struct vs_ctx *ctx, const char *path,
 
 static int flush(struct vs_ctx *ctx, struct vs_sink *s, struct vs_err *err)
 {
-	int rc = vs_out_append(ctx, s->out, s->buf.p, s->buf.n, err);
+	int rc;
 
+	/* At its place, since distances of usbin may stand behind it. */
+	if (vs_out_seekable(s->out))
+		rc = vs_out_pwrite(ctx, s->out, s->buf.p, s->buf.n, s->n_bytes,
+				   err);
+	else
+		rc = vs_out_append(ctx, s->out, s->buf.p, s->buf.n, err);
 	vs_hasher_add(s->hash, s->buf.p, s->buf.n);
 	s->n_bytes += s->buf.n;
 	vs_buf_clear(&s->buf);
@@ -155,7 +130,7 @@ static int put_ivecs(struct vs_ctx *ctx, struct vs_sink *s,
 	return rc;
 }
 
-static float value_of(const struct vs_hits_info *info, const struct vs_hit *h)
+float vs_sink_value(const struct vs_hits_info *info, const struct vs_hit *h)
 {
 	if (h->id == VS_ID_NONE)
 		return vs_metric_is_similarity(info->metric) ? -INFINITY
@@ -173,7 +148,7 @@ static int put_fvecs(struct vs_ctx *ctx, struct vs_sink *s,
 	vs_put_le32(b, s->info.k);
 	rc = vs_buf_append(ctx, &s->buf, b, sizeof(b), err);
 	for (i = 0; rc == 0 && i < s->info.k; i++) {
-		vs_put_le32(b, vs_f32_bits(value_of(&s->info, &hits[i])));
+		vs_put_le32(b, vs_f32_bits(vs_sink_value(&s->info, &hits[i])));
 		rc = vs_buf_append(ctx, &s->buf, b, sizeof(b), err);
 	}
 	return rc;
@@ -187,6 +162,12 @@ static int put_query(struct vs_ctx *ctx, struct vs_sink *s,
 		return put_ivecs(ctx, s, hits, err);
 	case VS_HITS_FVECS:
 		return put_fvecs(ctx, s, hits, err);
+	case VS_HITS_USBIN:
+		return vs_sink_put_usbin(ctx, s->usbin, &s->info, s->n_done,
+					 hits, &s->buf, err);
+	case VS_HITS_NPY:
+		return vs_sink_put_npy(ctx, s->path, &s->info, s->n_done, hits,
+				       &s->buf, err);
 	case VS_HITS_TSV:
 		return vs_sink_put_tsv(ctx, &s->info, s->n_done, hits, &s->buf,
 				       err);
@@ -223,6 +204,11 @@ int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
 			rc = flush(ctx, s, err);
 	}
 	return rc;
+}
+
+int vs_sink_flush(struct vs_ctx *ctx, struct vs_sink *s, struct vs_err *err)
+{
+	return flush(ctx, s, err);
 }
 
 /* 0 when the file that stands there has the bytes that were written. */
@@ -274,11 +260,15 @@ static int finish(struct vs_ctx *ctx, struct vs_sink *s, enum vs_publish how,
 		s->vsh = NULL;
 		return rc;
 	}
-	if (s->n_done != s->info.n_queries)
+	if (s->info.n_queries != VS_QUERIES_UNKNOWN &&
+	    s->n_done != s->info.n_queries)
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: hits of %" PRIu64 " of %" PRIu64 " queries",
 			       s->path, s->n_done, s->info.n_queries);
 	rc = flush(ctx, s, err);
+	if (rc == 0 && s->usbin != NULL)
+		rc = vs_sink_usbin_finish(ctx, s->usbin, s->hash, &s->n_bytes,
+					  err);
 	if (rc != 0)
 		return rc;
 	rc = vs_out_publish(ctx, s->out, how, &existed, err);
@@ -305,6 +295,7 @@ void vs_sink_abort(struct vs_ctx *ctx, struct vs_sink *s)
 	if (s == NULL)
 		return;
 	vs_hits_abort(ctx, s->vsh);
+	vs_sink_usbin_destroy(ctx, s->usbin);
 	vs_out_abort(ctx, s->out);
 	vs_hasher_destroy(ctx, s->hash);
 	vs_buf_free(ctx, &s->buf);

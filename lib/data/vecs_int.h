@@ -1,6 +1,7 @@
 /* vecs_int.h - what the files vecs_*.c share; nobody else includes it.
  *
  * vecs_format.c  the table of formats
+ * vecs_paths.c   the files that operands stand for
  * vecs_open.c    finds out how the rows of each file lie, and that the files
  *                of a set belong together
  * vecs_sniff.c   tells what a file really is when its content is not what its
@@ -13,6 +14,7 @@
 #ifndef VS_VECS_INT_H
 #define VS_VECS_INT_H
 
+#include "npy_head.h"
 #include "vs/vecs.h"
 
 /* Rows are copied between memory and files as they stand. */
@@ -56,11 +58,26 @@ struct vs_vecs_file {
 	bool allow_infinite;
 	bool native_f16;
 	bool column;
+	bool force_rows;
 };
+
+/* Names of files, owned. */
+struct vs_vecs_paths {
+	char **path;
+	size_t n;
+	size_t cap;
+};
+
+/* The files of operands; with directories, as vs_vecs_open has it. */
+int vs_vecs_paths_make(struct vs_ctx *ctx, const char *const *operands,
+		       size_t n, bool directories, struct vs_vecs_paths *out,
+		       struct vs_err *err) VS_MUST_CHECK;
+void vs_vecs_paths_free(struct vs_ctx *ctx, struct vs_vecs_paths *p);
 
 struct vs_vecs {
 	struct vs_vecs_file *file;
-	size_t n_files;
+	size_t n_files; /* opened; once all are, paths.n */
+	struct vs_vecs_paths paths;
 	char *name;
 	enum vs_dtype dtype;
 	uint32_t dim;
@@ -73,6 +90,10 @@ struct vs_vecs {
 int vs_vecs_refuse(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		   struct vs_err *err, const char *fmt, ...) VS_MUST_CHECK
 	VS_PRINTF(4, 5);
+/* Refuses f (VS_EDATA) when its content gives away that it is no file of its
+ * format; else 0. */
+int vs_vecs_refuse_other(struct vs_ctx *ctx, struct vs_vecs_file *f,
+			 struct vs_err *err) VS_MUST_CHECK;
 /* Refuses f because no format is known for it; looks into it for a hint. */
 int vs_vecs_refuse_name(struct vs_ctx *ctx, struct vs_vecs_file *f,
 			struct vs_err *err) VS_MUST_CHECK;
@@ -85,21 +106,11 @@ int vs_vecs_read_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
 #define VS_NPY_MAGIC "\x93NUMPY"
 #define VS_NPY_MAGIC_LEN 6
 
-/* What the header of an npy file says. */
-struct vs_npy {
-	enum vs_dtype dtype;
-	uint64_t n_rows;
-	uint64_t dim;
-};
-
 #define VS_NPY_WHY_MAX 160
 /* Parses the dictionary of an npy header, n bytes that need no NUL.  On false
  * why says what was found and expected, as the rest of "FILE: ...". */
 bool vs_npy_parse(const char *text, size_t n, struct vs_npy *out,
 		  char why[VS_NPY_WHY_MAX]);
-/* Bytes of the header that numpy writes for any matrix. */
-#define VS_NPY_HEAD_LEN 128
-void vs_npy_format(const struct vs_npy *npy, uint8_t out[VS_NPY_HEAD_LEN]);
 
 /* Fills stored, dim, n_rows and offset of f from its npy header. */
 int vs_vecs_measure_npy(struct vs_ctx *ctx, struct vs_vecs_file *f,

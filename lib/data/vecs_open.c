@@ -6,6 +6,7 @@
  */
 #include "vecs_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "vs/mem.h"
@@ -77,7 +78,8 @@ static int refuse_count(struct vs_ctx *ctx, struct vs_vecs_file *f,
 				      "cropped file whose header says %llu "
 				      "rows but holds %llu rows of %u "
 				      "dimensions and %llu bytes; copy it "
-				      "again, or correct the u32 at offset 0",
+				      "again, or give --force-rows to read "
+				      "the rows that are there",
 				      (unsigned long long)f->n_rows,
 				      (unsigned long long)have, f->dim,
 				      (unsigned long long)left);
@@ -88,6 +90,31 @@ static int refuse_count(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		"none; correct the header or the file",
 		(unsigned long long)(data - f->n_rows * f->stride),
 		(unsigned long long)f->n_rows, f->dim);
+}
+
+/* Takes the whole rows that are there, fewer than the header says, unless the
+ * content tells that it is something else. */
+static int take_rows(struct vs_ctx *ctx, struct vs_vecs_file *f,
+		     struct vs_err *err)
+{
+	uint64_t data = vs_file_size(f->file) - f->offset;
+	uint64_t have = data / f->stride, left = data % f->stride;
+	char partial[80] = "";
+	int rc = vs_vecs_refuse_other(ctx, f, err);
+
+	if (rc != 0)
+		return rc;
+	if (left != 0)
+		snprintf(partial, sizeof(partial),
+			 " and leaving out %llu bytes of another",
+			 (unsigned long long)left);
+	vs_ctx_log(ctx, VS_LOG_WARN,
+		   "%s: the header says %llu rows; reading the %llu that are "
+		   "there%s, as --force-rows says",
+		   vs_file_path(f->file), (unsigned long long)f->n_rows,
+		   (unsigned long long)have, partial);
+	f->n_rows = have;
+	return 0;
 }
 
 /* A header of u32 n and u32 d. */
@@ -118,9 +145,11 @@ static int measure_bin(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	f->offset = sizeof(b);
 	f->stride = f->dim * vs_dtype_size(f->stored);
 	/* Below 2^32 * 2^16 * 8: no overflow. */
-	if (size - f->offset != f->n_rows * f->stride)
-		return refuse_count(ctx, f, err);
-	return 0;
+	if (size - f->offset == f->n_rows * f->stride)
+		return 0;
+	if (f->force_rows && size - f->offset < f->n_rows * f->stride)
+		return take_rows(ctx, f, err);
+	return refuse_count(ctx, f, err);
 }
 
 /* Some element types are made f32 when read. */
@@ -174,16 +203,10 @@ static int measure(struct vs_ctx *ctx, struct vs_vecs_file *f,
 static int find_format(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		       const char *path, struct vs_err *err)
 {
-	char magic[VS_NPY_MAGIC_LEN], *name;
+	char magic[VS_NPY_MAGIC_LEN];
 	int rc;
 
-	name = vs_strdup(ctx, path, err);
-	if (name == NULL)
-		return VS_ENOMEM;
-	if (vs_spool_is_zst(path))
-		name[strlen(name) - strlen(".zst")] = '\0';
-	f->format = vs_vecs_format_of(name);
-	vs_free(ctx, name);
+	f->format = vs_vecs_format_of_file(path);
 	if (f->format != VS_FMT_AUTO || strcmp(path, "-") != 0 ||
 	    vs_file_size(f->file) < sizeof(magic))
 		return 0;
@@ -248,9 +271,10 @@ static int join(struct vs_vecs *v, struct vs_vecs_file *f, struct vs_err *err)
 }
 
 static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
-		      const char *const *paths, size_t n_paths,
 		      const struct vs_vecs_options *opt, struct vs_err *err)
 {
+	char **paths = v->paths.path;
+	size_t n_paths = v->paths.n;
 	int rc = 0;
 
 	v->file =
@@ -263,6 +287,7 @@ static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
 		f->allow_infinite = opt->allow_infinite;
 		f->native_f16 = opt->native_f16;
 		f->column = opt->column;
+		f->force_rows = opt->force_rows;
 		rc = open_file(ctx, f, paths[v->n_files++], opt->format, err);
 		if (rc == 0)
 			rc = join(v, f, err);
@@ -302,8 +327,12 @@ int vs_vecs_open(struct vs_ctx *ctx, const char *const *paths, size_t n_paths,
 	v = vs_zalloc(ctx, 1, sizeof(*v), "vector set", err);
 	if (v == NULL)
 		return VS_ENOMEM;
-	rc = open_files(ctx, v, paths, n_paths, opt != NULL ? opt : &plain,
-			err);
+	if (opt == NULL)
+		opt = &plain;
+	rc = vs_vecs_paths_make(ctx, paths, n_paths, opt->directories,
+				&v->paths, err);
+	if (rc == 0)
+		rc = open_files(ctx, v, opt, err);
 	if (rc != 0) {
 		vs_vecs_close(ctx, v);
 		return rc;
@@ -337,6 +366,21 @@ const char *vs_vecs_name(const struct vs_vecs *v)
 	return v->name;
 }
 
+size_t vs_vecs_n_files(const struct vs_vecs *v)
+{
+	return v->n_files;
+}
+
+const char *vs_vecs_file_path(const struct vs_vecs *v, size_t i)
+{
+	return v->paths.path[i];
+}
+
+uint64_t vs_vecs_file_rows(const struct vs_vecs *v, size_t i)
+{
+	return v->file[i].n_rows;
+}
+
 void vs_vecs_close(struct vs_ctx *ctx, struct vs_vecs *v)
 {
 	size_t i;
@@ -346,6 +390,7 @@ void vs_vecs_close(struct vs_ctx *ctx, struct vs_vecs *v)
 	for (i = 0; i < v->n_files; i++)
 		vs_file_close(ctx, v->file[i].file);
 	vs_free(ctx, v->file);
+	vs_vecs_paths_free(ctx, &v->paths);
 	vs_free(ctx, v->name);
 	vs_free(ctx, v);
 }

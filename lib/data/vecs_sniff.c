@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "vs/num.h"
+#include "vs/usbin.h"
 
 #define HEAD_MAX 512
 #define TRUTH_MAX 256
@@ -169,18 +170,28 @@ static void guess(struct vs_ctx *ctx, const struct head *h,
 		guess_bin(h, g);
 }
 
-/* nq x k ids followed by nq x k distances, as the big-ann benchmarks have
- * it. */
-static bool is_truth_file(const struct head *h)
+/* The truth that the big-ann benchmarks publish, by its size: what can be done
+ * with it, or NULL when it is none. */
+static const char *describe_truth(const struct head *h, char out[TRUTH_MAX])
 {
-	uint32_t n, k;
+	enum vs_usbin_form form = VS_USBIN_NOT;
 
-	if (h->n < 8)
-		return false;
-	n = vs_get_le32(h->b);
-	k = vs_get_le32(h->b + 4);
-	return n != 0 && k != 0 && k <= VS_K_MAX &&
-	       h->size - 8 == (uint64_t)n * k * 8;
+	if (h->n >= VS_USBIN_HEAD)
+		form = vs_usbin_form(h->size, h->b);
+	if (form == VS_USBIN_FULL && vs_get_le32(h->b) != 0) {
+		snprintf(out, TRUTH_MAX,
+			 "looks like ground truth with ids and distances");
+		return "vs-eval recall reads it as NAME.usbin";
+	}
+	if (form == VS_USBIN_RANGE) {
+		snprintf(out, TRUTH_MAX,
+			 "looks like the truth of a range search (%u queries "
+			 "with %u results in all)",
+			 vs_get_le32(h->b), vs_get_le32(h->b + 4));
+		return "recall of range searches is not measured; give a truth "
+		       "of k neighbours";
+	}
+	return NULL;
 }
 
 /* "looks like fvecs (10 rows of 128 dimensions)" and the format, or AUTO. */
@@ -210,36 +221,46 @@ static bool read_head(struct vs_ctx *ctx, struct vs_file *file, struct head *h)
 	return vs_file_pread(ctx, file, h->b, h->n, 0, NULL) == 0;
 }
 
-int vs_vecs_refuse(struct vs_ctx *ctx, struct vs_vecs_file *f,
-		   struct vs_err *err, const char *fmt, ...)
+int vs_vecs_refuse_other(struct vs_ctx *ctx, struct vs_vecs_file *f,
+			 struct vs_err *err)
 {
 	const char *path = vs_file_path(f->file), *truth;
 	char text[TRUTH_MAX] = "";
 	enum vs_vecs_format is;
 	struct head h;
-	va_list ap;
 
 	/* What cannot be read now is no reason for another message. */
-	if (read_head(ctx, f->file, &h)) {
-		truth = find_magic(&h);
-		if (truth == NULL)
-			truth = find_text(&h);
-		if (truth != NULL)
-			return vs_fail(err, VS_EDATA, "%s: %s", path, truth);
-		is = describe(ctx, &h, f->file, text);
-		if (is != VS_FMT_AUTO && is != f->format)
-			return vs_fail(err, VS_EDATA,
-				       "%s: %s, not %s; rename it or give "
-				       "--input-format %s",
-				       path, text,
-				       vs_vecs_format_name(f->format),
-				       vs_vecs_format_name(is));
-		if (is_truth_file(&h))
-			return vs_fail(err, VS_EDATA,
-				       "%s: looks like ground truth with ids "
-				       "and distances, not %s",
-				       path, vs_vecs_format_name(f->format));
-	}
+	if (!read_head(ctx, f->file, &h))
+		return 0;
+	truth = find_magic(&h);
+	if (truth == NULL)
+		truth = find_text(&h);
+	if (truth != NULL)
+		return vs_fail(err, VS_EDATA, "%s: %s", path, truth);
+	is = describe(ctx, &h, f->file, text);
+	if (is != VS_FMT_AUTO && is != f->format)
+		return vs_fail(err, VS_EDATA,
+			       "%s: %s, not %s; rename it or give "
+			       "--input-format %s",
+			       path, text, vs_vecs_format_name(f->format),
+			       vs_vecs_format_name(is));
+	truth = describe_truth(&h, text);
+	if (truth != NULL)
+		return vs_fail(err, VS_EDATA, "%s: %s, not %s; %s", path, text,
+			       vs_vecs_format_name(f->format), truth);
+	return 0;
+}
+
+int vs_vecs_refuse(struct vs_ctx *ctx, struct vs_vecs_file *f,
+		   struct vs_err *err, const char *fmt, ...)
+{
+	const char *path = vs_file_path(f->file);
+	char text[TRUTH_MAX] = "";
+	va_list ap;
+	int rc = vs_vecs_refuse_other(ctx, f, err);
+
+	if (rc != 0)
+		return rc;
 	va_start(ap, fmt);
 	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		text[0] = '\0';
@@ -250,7 +271,7 @@ int vs_vecs_refuse(struct vs_ctx *ctx, struct vs_vecs_file *f,
 int vs_vecs_refuse_name(struct vs_ctx *ctx, struct vs_vecs_file *f,
 			struct vs_err *err)
 {
-	const char *path = vs_file_path(f->file), *truth = NULL;
+	const char *path = vs_file_path(f->file), *truth = NULL, *use = NULL;
 	char suffixes[VS_VECS_SUFFIXES_MAX], text[TRUTH_MAX];
 	enum vs_vecs_format is = VS_FMT_AUTO;
 	struct head h;
@@ -261,9 +282,13 @@ int vs_vecs_refuse_name(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		if (truth == NULL)
 			truth = find_text(&h);
 		is = describe(ctx, &h, f->file, text);
+		if (is == VS_FMT_AUTO)
+			use = describe_truth(&h, text);
 	}
 	if (truth != NULL)
 		return vs_fail(err, VS_EDATA, "%s: %s", path, truth);
+	if (use != NULL)
+		return vs_fail(err, VS_EDATA, "%s: %s; %s", path, text, use);
 	if (is != VS_FMT_AUTO)
 		return vs_fail(err, VS_EUSAGE,
 			       "%s: %s, but the name does not say so; give "

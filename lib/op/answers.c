@@ -19,7 +19,7 @@ static int open_vecs(struct vs_ctx *ctx, struct vs_answers *a,
 	if (t != VS_I32 && t != VS_U32 && t != VS_I64 && t != VS_U64)
 		return vs_fail(err, VS_EDATA,
 			       "%s: holds %s; expected ids of results, as "
-			       "ivecs or .vsh",
+			       "ivecs, .vsh, .usbin or npy",
 			       a->path, vs_dtype_name(t));
 	a->n_queries = vs_vecs_rows(a->vecs);
 	a->n_columns = vs_vecs_dim(a->vecs);
@@ -50,26 +50,52 @@ static int refuse_container(const char *path, int rc, struct vs_err *err)
 	return rc;
 }
 
+static int open_hits(struct vs_ctx *ctx, struct vs_answers *a,
+		     struct vs_err *err)
+{
+	int rc = vs_hits_open(ctx, a->path, &a->hits, err);
+
+	if (rc != 0)
+		return rc;
+	a->n_queries = vs_hits_info(a->hits)->n_queries;
+	a->n_columns = vs_hits_info(a->hits)->k;
+	return 0;
+}
+
+static int open_usbin(struct vs_ctx *ctx, struct vs_answers *a,
+		      struct vs_err *err)
+{
+	int rc = vs_usbin_open(ctx, a->path, &a->usbin, err);
+
+	if (rc != 0)
+		return rc;
+	a->n_queries = vs_usbin_queries(a->usbin);
+	a->n_columns = vs_usbin_k(a->usbin);
+	return 0;
+}
+
+static bool ends_with(const char *path, const char *tail)
+{
+	size_t n = strlen(path), m = strlen(tail);
+
+	return n >= m && strcmp(path + n - m, tail) == 0;
+}
+
 int vs_answers_open(struct vs_ctx *ctx, const char *path,
 		    struct vs_answers *out, struct vs_err *err)
 {
-	enum vs_hits_format format;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	out->path = path;
-	if (vs_hits_format_of(path, &format, NULL) == 0 &&
-	    format == VS_HITS_VSH) {
-		rc = vs_hits_open(ctx, path, &out->hits, err);
-		if (rc == 0) {
-			out->n_queries = vs_hits_info(out->hits)->n_queries;
-			out->n_columns = vs_hits_info(out->hits)->k;
-		}
-	} else {
+	if (ends_with(path, ".vsh"))
+		rc = open_hits(ctx, out, err);
+	else if (ends_with(path, ".usbin") || ends_with(path, ".usbin.zst"))
+		rc = open_usbin(ctx, out, err);
+	else
 		rc = open_vecs(ctx, out, err);
-		if (rc == VS_EDATA && out->vecs == NULL)
-			rc = refuse_container(path, rc, err);
-	}
+	if (rc == VS_EDATA && out->vecs == NULL && !ends_with(path, ".vsh"))
+		rc = refuse_container(path, rc, err);
 	if (rc != 0)
 		vs_answers_close(ctx, out);
 	return rc;
@@ -123,6 +149,8 @@ int vs_answers_read(struct vs_ctx *ctx, struct vs_answers *a, uint64_t first,
 
 	if (a->hits != NULL)
 		return read_hits(ctx, a, first, n, ids, keys, err);
+	if (a->usbin != NULL)
+		return vs_usbin_ids(ctx, a->usbin, first, n, ids, err);
 	t = vs_vecs_dtype(a->vecs);
 	size = vs_dtype_size(t);
 	rc = vs_vecs_read(ctx, a->vecs, first, n, ids, err);
@@ -142,9 +170,22 @@ int vs_answers_read(struct vs_ctx *ctx, struct vs_answers *a, uint64_t first,
 	return 0;
 }
 
+bool vs_answers_has_distances(const struct vs_answers *a)
+{
+	return a->usbin != NULL && vs_usbin_has_distances(a->usbin);
+}
+
+int vs_answers_distances(struct vs_ctx *ctx, struct vs_answers *a,
+			 uint64_t first, size_t n, float *distances,
+			 struct vs_err *err)
+{
+	return vs_usbin_distances(ctx, a->usbin, first, n, distances, err);
+}
+
 void vs_answers_close(struct vs_ctx *ctx, struct vs_answers *a)
 {
 	vs_hits_close(ctx, a->hits);
+	vs_usbin_close(ctx, a->usbin);
 	vs_vecs_close(ctx, a->vecs);
 	vs_free(ctx, a->block);
 	memset(a, 0, sizeof(*a));

@@ -3,11 +3,13 @@
 #define VS_OP_ANSWERS_H
 
 #include "vs/hits.h"
+#include "vs/usbin.h"
 #include "vs/vecs.h"
 
 struct vs_answers {
 	const char *path;
-	struct vs_hits *hits; /* .vsh, or */
+	struct vs_hits *hits;	/* .vsh, or */
+	struct vs_usbin *usbin; /* .usbin, or */
 	struct vs_vecs *vecs; /* ivecs and other files of integers */
 	uint64_t n_queries;
 	uint32_t n_columns;   /* results a query */
@@ -15,7 +17,7 @@ struct vs_answers {
 	size_t block_max;     /* queries it holds */
 };
 
-/* By name: .vsh, else what vs_vecs_open takes, if it holds integers. */
+/* By name: .vsh, .usbin, else what vs_vecs_open takes, if it holds integers. */
 int vs_answers_open(struct vs_ctx *ctx, const char *path,
 		    struct vs_answers *out, struct vs_err *err) VS_MUST_CHECK;
 /* The n_columns ids of each of queries first..first+n-1, VS_ID_NONE for pads.
@@ -23,6 +25,11 @@ int vs_answers_open(struct vs_ctx *ctx, const char *path,
 int vs_answers_read(struct vs_ctx *ctx, struct vs_answers *a, uint64_t first,
 		    size_t n, uint64_t *ids, int64_t *keys,
 		    struct vs_err *err) VS_MUST_CHECK;
+/* Whether the file has distances that are no keys. */
+bool vs_answers_has_distances(const struct vs_answers *a);
+int vs_answers_distances(struct vs_ctx *ctx, struct vs_answers *a,
+			 uint64_t first, size_t n, float *distances,
+			 struct vs_err *err) VS_MUST_CHECK;
 void vs_answers_close(struct vs_ctx *ctx, struct vs_answers *a);
 
 #endif

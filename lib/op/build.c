@@ -94,11 +94,12 @@ static int name_rows(struct build *b, struct vs_err *err)
 static int prepare_lone(struct build *b, struct vs_err *err)
 {
 	const struct vs_op_io *io = &b->args->io;
-	struct vs_vecs_options opt = { .format = io->input_format,
-				       .native_f16 = true };
-	int rc = vs_vecs_open(b->ctx, io->inputs, io->n_inputs, &opt,
-			      &b->rows.stream.vecs, err);
+	struct vs_vecs_options opt = vs_op_reading(io);
+	int rc;
 
+	opt.native_f16 = true;
+	rc = vs_vecs_open(b->ctx, io->inputs, io->n_inputs, &opt,
+			  &b->rows.stream.vecs, err);
 	if (rc != 0)
 		return rc;
 	b->rows.n_rows = vs_vecs_rows(b->rows.stream.vecs);
@@ -343,6 +344,10 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		return vs_fail(err, VS_EUSAGE,
 			       "--input-format does not go with -c: %s knows "
 			       "its inputs", args->collection);
+	if (args->collection != NULL && args->io.force_rows)
+		return vs_fail(err, VS_EUSAGE,
+			       "--force-rows does not go with -c: %s knows how "
+			       "many rows its inputs have", args->collection);
 	if (args->collection == NULL && args->split != NULL)
 		return vs_fail(err, VS_EUSAGE,
 			       "--split goes with -c COLLECTION");

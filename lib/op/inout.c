@@ -9,9 +9,17 @@ int vs_op_check_out(struct vs_ctx *ctx, const char *out,
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (inputs[i] != NULL && vs_path_same(ctx, out, inputs[i]))
+		if (inputs[i] != NULL && (vs_path_same(ctx, out, inputs[i]) ||
+					  vs_vecs_in_dir(ctx, inputs[i], out)))
 			return vs_fail(err, VS_EUSAGE,
 				       "%s: is an input and the output; give "
 				       "the output another name", out);
 	return 0;
+}
+
+struct vs_vecs_options vs_op_reading(const struct vs_op_io *io)
+{
+	return (struct vs_vecs_options){ .format = io->input_format,
+					 .directories = true,
+					 .force_rows = io->force_rows };
 }

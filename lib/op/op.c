@@ -66,11 +66,13 @@ void vs_op_plan(struct vs_plan *p, const char *what, const char *out)
 void vs_op_plan_hits(struct vs_plan *p, enum vs_hits_format format,
 		     uint64_t n_queries, uint32_t k)
 {
+	uint64_t n_bytes = vs_hits_format_bytes(format, n_queries, k);
+
 	p->n_queries = n_queries;
-	if (format != VS_HITS_IVECS && format != VS_HITS_FVECS)
+	if (n_bytes == 0)
 		return;
-	p->out_min = n_queries * ((uint64_t)k + 1) * 4;
-	p->out_max = p->out_min;
+	p->out_min = n_bytes;
+	p->out_max = n_bytes;
 }
 
 enum vs_publish vs_op_how(bool replace)

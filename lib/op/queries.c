@@ -6,32 +6,42 @@
 #include "vs/mem.h"
 #include "vs/widen.h"
 
+int vs_op_query_form(struct vs_op_query_form *form,
+		     const struct vs_cont_head *head, enum vs_zero zero,
+		     struct vs_err *err)
+{
+	enum vs_dtype t = form->from;
+
+	form->to = head->dtype == VS_F16 ? VS_F32 : head->dtype;
+	form->refuse_zeros = head->metric == VS_COSINE &&
+			     zero == VS_ZERO_REFUSE;
+	if (form->dim != head->dim)
+		return vs_fail(err, VS_EDATA,
+			       "%s: queries have %u dimensions; the index has "
+			       "%u", form->name, form->dim, head->dim);
+	if (t != VS_F32 && t != VS_F16 && t != VS_U8 && t != VS_I8)
+		return vs_fail(err, VS_EDATA,
+			       "%s: queries are %s; the index holds %s",
+			       form->name, vs_dtype_name(t),
+			       vs_dtype_name(head->dtype));
+	return 0;
+}
+
 int vs_op_queries_open(struct vs_ctx *ctx, const struct vs_op_io *io,
 		       const struct vs_cont_head *head,
 		       struct vs_op_queries *out, struct vs_err *err)
 {
-	struct vs_vecs_options opt = { .format = io->input_format };
-	enum vs_dtype t;
+	struct vs_vecs_options opt = vs_op_reading(io);
 	int rc;
 
-	out->dtype = head->dtype == VS_F16 ? VS_F32 : head->dtype;
-	out->refuse_zeros = head->metric == VS_COSINE &&
-			    io->zero == VS_ZERO_REFUSE;
 	rc = vs_vecs_open(ctx, io->inputs, io->n_inputs, &opt, &out->vecs,
 			  err);
 	if (rc != 0)
 		return rc;
-	t = vs_vecs_dtype(out->vecs);
-	if (vs_vecs_dim(out->vecs) != head->dim)
-		rc = vs_fail(err, VS_EDATA,
-			     "%s: queries have %u dimensions; the index has "
-			     "%u", vs_vecs_name(out->vecs),
-			     vs_vecs_dim(out->vecs), head->dim);
-	else if (t != VS_F32 && t != VS_U8 && t != VS_I8)
-		rc = vs_fail(err, VS_EDATA,
-			     "%s: queries are %s; the index holds %s",
-			     vs_vecs_name(out->vecs), vs_dtype_name(t),
-			     vs_dtype_name(head->dtype));
+	out->form.name = vs_vecs_name(out->vecs);
+	out->form.from = vs_vecs_dtype(out->vecs);
+	out->form.dim = vs_vecs_dim(out->vecs);
+	rc = vs_op_query_form(&out->form, head, io->zero, err);
 	if (rc == 0)
 		rc = vs_vecs_full_digest(ctx, out->vecs, &out->digest, err);
 	if (rc != 0)
@@ -45,14 +55,14 @@ void vs_op_queries_close(struct vs_ctx *ctx, struct vs_op_queries *q)
 	q->vecs = NULL;
 }
 
-static int narrow(const struct vs_op_queries *q, const float *from,
+static int narrow(const struct vs_op_query_form *form, const float *from,
 		  uint64_t query, uint8_t *to, struct vs_err *err)
 {
-	bool i8 = q->dtype == VS_I8;
+	bool i8 = form->to == VS_I8;
 	float lo = i8 ? -128 : 0, hi = i8 ? 127 : 255, v;
-	uint32_t dim = vs_vecs_dim(q->vecs), i;
+	uint32_t i;
 
-	for (i = 0; i < dim; i++) {
+	for (i = 0; i < form->dim; i++) {
 		v = from[i];
 		if (!(v >= lo && v <= hi) || (float)(int)v != v)
 			return vs_fail(
@@ -60,27 +70,42 @@ static int narrow(const struct vs_op_queries *q, const float *from,
 				"%s: query %llu has %.9g in dimension %u; the "
 				"index holds %s rows, so queries must be whole "
 				"numbers from %.0f to %.0f",
-				vs_vecs_name(q->vecs),
-				(unsigned long long)query, (double)v, i,
-				vs_dtype_name(q->dtype), (double)lo,
-				(double)hi);
+				form->name, (unsigned long long)query,
+				(double)v, i, vs_dtype_name(form->to),
+				(double)lo, (double)hi);
 		to[i] = (uint8_t)(int)v;
 	}
 	return 0;
 }
 
-/* Query i as it is in the file to the type of the rows searched. */
-static int convert(const struct vs_op_queries *q, const void *raw, uint64_t i,
-		   float *wide, uint8_t *to, struct vs_err *err)
+static int check_zero(const struct vs_op_query_form *form, uint64_t query,
+		      const void *row, struct vs_err *err)
 {
-	enum vs_dtype from = vs_vecs_dtype(q->vecs);
-	uint32_t dim = vs_vecs_dim(q->vecs);
+	if (!form->refuse_zeros || !vs_row_is_zero(form->to, row, form->dim))
+		return 0;
+	return vs_fail(err, VS_EDATA,
+		       "%s: query %llu is all zeros, which has no direction "
+		       "under cosine; remove it, or give --zero keep to have "
+		       "cosine 0 with everything",
+		       form->name, (unsigned long long)query);
+}
 
-	vs_row_widen(from, raw, dim, wide);
-	if (q->dtype != VS_F32)
-		return narrow(q, wide, i, to, err);
-	memcpy(to, wide, dim * sizeof(*wide));
-	return 0;
+int vs_op_query_convert(const struct vs_op_query_form *form, const void *raw,
+			uint64_t i, float *wide, void *to, struct vs_err *err)
+{
+	size_t row_bytes = form->dim * vs_dtype_size(form->to);
+	int rc = 0;
+
+	if (form->from == form->to) {
+		memcpy(to, raw, row_bytes);
+	} else {
+		vs_row_widen(form->from, raw, form->dim, wide);
+		if (form->to == VS_F32)
+			memcpy(to, wide, row_bytes);
+		else
+			rc = narrow(form, wide, i, to, err);
+	}
+	return rc != 0 ? rc : check_zero(form, i, to, err);
 }
 
 /* A few at a time: in the file they may take four times the room that the
@@ -104,9 +129,9 @@ static int read_converted(struct vs_ctx *ctx, struct vs_op_queries *q,
 		m = vs_min_size(n, step);
 		rc = vs_vecs_read(ctx, q->vecs, first, m, raw, err);
 		for (i = 0; rc == 0 && i < m; i++) {
-			rc = convert(q, raw + i * row_bytes, first + i, wide,
-				     to, err);
-			to += dim * vs_dtype_size(q->dtype);
+			rc = vs_op_query_convert(&q->form, raw + i * row_bytes,
+						 first + i, wide, to, err);
+			to += dim * vs_dtype_size(q->form.to);
 		}
 	}
 	vs_free(ctx, wide);
@@ -114,35 +139,18 @@ static int read_converted(struct vs_ctx *ctx, struct vs_op_queries *q,
 	return rc;
 }
 
-static int check_zeros(const struct vs_op_queries *q, uint64_t first, size_t n,
-		       const uint8_t *rows, struct vs_err *err)
-{
-	uint32_t dim = vs_vecs_dim(q->vecs);
-	size_t i;
-
-	for (i = 0; i < n; i++, rows += dim * vs_dtype_size(q->dtype))
-		if (vs_row_is_zero(q->dtype, rows, dim))
-			return vs_fail(err, VS_EDATA,
-				       "%s: query %llu is all zeros, which has "
-				       "no direction under cosine; remove it, "
-				       "or give --zero keep to have cosine 0 "
-				       "with everything",
-				       vs_vecs_name(q->vecs),
-				       (unsigned long long)(first + i));
-	return 0;
-}
-
 int vs_op_queries_read(struct vs_ctx *ctx, struct vs_op_queries *q,
 		       uint64_t first, size_t n, void *rows,
 		       struct vs_err *err)
 {
+	const uint8_t *row = rows;
+	size_t i;
 	int rc;
 
-	if (vs_vecs_dtype(q->vecs) == q->dtype)
-		rc = vs_vecs_read(ctx, q->vecs, first, n, rows, err);
-	else
-		rc = read_converted(ctx, q, first, n, rows, err);
-	if (rc == 0 && q->refuse_zeros)
-		rc = check_zeros(q, first, n, rows, err);
+	if (q->form.from != q->form.to)
+		return read_converted(ctx, q, first, n, rows, err);
+	rc = vs_vecs_read(ctx, q->vecs, first, n, rows, err);
+	for (i = 0; rc == 0 && i < n; i++, row += vs_vecs_row_bytes(q->vecs))
+		rc = check_zero(&q->form, first + i, row, err);
 	return rc;
 }

@@ -4,13 +4,31 @@
 
 #include "op_int.h"
 
+/* How queries become what their shards want. */
+struct vs_op_query_form {
+	const char *name;   /* of the queries, for messages; borrowed */
+	enum vs_dtype from; /* as they are given */
+	enum vs_dtype to;   /* as they are searched: f32 for f32 and f16 rows,
+			     * else that of the rows */
+	uint32_t dim;
+	bool refuse_zeros;
+};
+
 struct vs_op_queries {
 	struct vs_vecs *vecs;
-	enum vs_dtype dtype; /* as they are read: f32 for f32 and f16 rows, else
-			      * that of the rows that are searched */
-	bool refuse_zeros;
+	struct vs_op_query_form form;
 	struct vs_digest digest; /* full, of the queries as given */
 };
+
+/* Fills all but name, from and dim, which are checked against head. */
+int vs_op_query_form(struct vs_op_query_form *form,
+		     const struct vs_cont_head *head, enum vs_zero zero,
+		     struct vs_err *err) VS_MUST_CHECK;
+/* Query number i to the type of the rows, checked as the form says; wide is
+ * room for dim floats. */
+int vs_op_query_convert(const struct vs_op_query_form *form, const void *raw,
+			uint64_t i, float *wide, void *to,
+			struct vs_err *err) VS_MUST_CHECK;
 
 /* Opens the queries and checks them against the rows of head: its dimension,
  * type and metric.  Byte queries meet float rows exactly; queries of another

@@ -1,46 +1,28 @@
 /* query.c - vs-query: blocks of queries over all shards of the target. */
 #include <string.h>
 
-#include "op_int.h"
-#include "queries.h"
-#include "target.h"
+#include "query_int.h"
 #include "vs/host.h"
 #include "vs/mem.h"
 
 #define QUERIES_MAX (1u << 20) /* of one block */
 
-/* The state of one vs-query. */
-struct search {
-	struct vs_ctx *ctx;
-	const struct vs_query_args *args;
-	struct vs_target target;
-	struct vs_op_queries queries;
-	struct vs_params params;
-	struct vs_coarse *coarse; /* NULL for Flat */
-	char *out;                /* path of the output */
-	struct vs_hits_info info;
-	struct vs_digest fingerprint;
-	struct vs_sink *sink;
-	struct vs_query_report *report;
-};
-
-static const struct vs_cont_head *head_of(const struct search *s)
+static const struct vs_cont_head *head_of(const struct vs_search *s)
 {
 	return vs_shard_head(s->target.shard[0]);
 }
 
-static int fill_info(struct search *s, struct vs_err *err)
+/* All but the queries. */
+int vs_search_info(struct vs_search *s, struct vs_err *err)
 {
 	const struct vs_shard *first = s->target.shard[0];
 	struct vs_hits_info *info = &s->info;
 	size_t i;
 
-	info->n_queries = vs_vecs_rows(s->queries.vecs);
 	info->k = s->args->k;
 	info->dim = head_of(s)->dim;
 	info->metric = head_of(s)->metric;
 	info->dtype = head_of(s)->dtype;
-	info->queries = s->queries.digest;
 	info->model = *vs_shard_model(first);
 	info->collection = s->target.collection;
 	info->generation = s->target.generation;
@@ -67,7 +49,7 @@ static int fill_info(struct search *s, struct vs_err *err)
 	return 0;
 }
 
-static int fingerprint(struct search *s, struct vs_err *err)
+static int fingerprint(struct vs_search *s, struct vs_err *err)
 {
 	struct vs_hasher *h;
 	size_t i;
@@ -95,9 +77,8 @@ static int fingerprint(struct search *s, struct vs_err *err)
 	return 0;
 }
 
-/* "hits/" and existing directories take a file named after the part. */
-static int name_output(struct search *s, enum vs_hits_format format,
-		       struct vs_err *err)
+int vs_search_name_output(struct vs_search *s, enum vs_hits_format format,
+			  struct vs_err *err)
 {
 	const char *out = s->args->io.out;
 	size_t len = strlen(out);
@@ -120,28 +101,27 @@ static int name_output(struct search *s, enum vs_hits_format format,
 	return s->out == NULL ? VS_ENOMEM : 0;
 }
 
-/* Memory of a query in a block. */
-static uint64_t query_bytes(const struct search *s)
+uint64_t vs_search_query_bytes(const struct vs_search *s)
 {
 	uint64_t row = (uint64_t)head_of(s)->dim *
-		       vs_dtype_size(s->queries.dtype);
+		       vs_dtype_size(s->queries.form.to);
 
 	return vs_batch_bytes_per_query(s->args->k, head_of(s)->dim) + row +
 	       8 * (uint64_t)s->params.nprobe + 16;
 }
 
 /* Queries that fit beside what is held already. */
-static uint64_t block_queries(const struct search *s)
+static uint64_t block_queries(const struct vs_search *s)
 {
-	uint64_t n = vs_mem_left(s->ctx) / 2 / query_bytes(s);
+	uint64_t n = vs_mem_left(s->ctx) / 2 / vs_search_query_bytes(s);
 
 	n = vs_min_u64(n, QUERIES_MAX);
 	n = vs_min_u64(n, s->info.n_queries);
 	return n == 0 ? 1 : n;
 }
 
-static int search_rows(struct search *s, const struct vs_rows *rows,
-		       uint32_t *cells, struct vs_err *err)
+int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
+		   uint32_t *cells, struct vs_err *err)
 {
 	struct vs_batch_spec spec = {
 		.metric = head_of(s)->metric,
@@ -174,10 +154,10 @@ static int search_rows(struct search *s, const struct vs_rows *rows,
 	return rc;
 }
 
-static int search_blocks(struct search *s, struct vs_err *err)
+static int search_blocks(struct vs_search *s, struct vs_err *err)
 {
 	uint64_t most = block_queries(s), first, n = s->info.n_queries;
-	struct vs_rows rows = { NULL, 0, head_of(s)->dim, s->queries.dtype };
+	struct vs_rows rows = { NULL, 0, head_of(s)->dim, s->queries.form.to };
 	uint32_t *cells;
 	void *p;
 	int rc = 0;
@@ -196,7 +176,7 @@ static int search_blocks(struct search *s, struct vs_err *err)
 		rc = vs_op_queries_read(s->ctx, &s->queries, first,
 					(size_t)rows.n, p, err);
 		if (rc == 0)
-			rc = search_rows(s, &rows, cells, err);
+			rc = vs_search_rows(s, &rows, cells, err);
 		vs_ctx_progress(s->ctx, "search", first + rows.n, n,
 				"queries");
 		/* With all answers at hand only the writing is left. */
@@ -214,13 +194,14 @@ static int search_blocks(struct search *s, struct vs_err *err)
 
 /* What could not be opened as a target may be the queries, in the wrong place:
  * then say so instead. */
-static int refuse_target(struct search *s, int rc, struct vs_err *err)
+static int refuse_target(struct vs_search *s, int rc, struct vs_err *err)
 {
 	const char *queries = s->args->io.inputs[0];
 	struct vs_ctx look;
 	struct vs_cont *c;
 
-	if (rc != VS_EDATA || strcmp(queries, "-") == 0)
+	/* Looking into a pipe would take from it. */
+	if (rc != VS_EDATA || strcmp(queries, "-") == 0 || s->args->stream)
 		return rc;
 	vs_ctx_init(&look);
 	look.verify = VS_VERIFY_HEADER;
@@ -232,7 +213,7 @@ static int refuse_target(struct search *s, int rc, struct vs_err *err)
 		       "first, then the queries", s->args->target, queries);
 }
 
-static void warn_of_nprobe(const struct search *s)
+static void warn_of_nprobe(const struct vs_search *s)
 {
 	const struct vs_factory *index = vs_shard_index(s->target.shard[0]);
 
@@ -244,40 +225,61 @@ static void warn_of_nprobe(const struct search *s)
 			   s->args->params, s->args->target, index->nlist);
 }
 
-static int prepare(struct search *s, struct vs_err *err)
+int vs_search_open(struct vs_search *s, struct vs_err *err)
 {
-	const struct vs_shard *first;
 	int rc;
 
 	rc = vs_target_open(s->ctx, s->args->target, &s->args->part,
 			    &s->target, err);
 	if (rc != 0)
 		return refuse_target(s, rc, err);
-	first = s->target.shard[0];
 	s->report->n_rows = s->target.n_rows;
-	rc = vs_params_parse(s->args->params, vs_shard_index(first),
-			     &s->params, err);
-	if (rc == 0)
-		rc = vs_op_queries_open(s->ctx, &s->args->io, head_of(s),
-					&s->queries, err);
-	if (rc == 0)
-		rc = fill_info(s, err);
-	if (rc == 0)
-		rc = fingerprint(s, err);
-	if (rc == 0)
-		rc = name_output(s, s->args->format, err);
-	s->report->n_queries = s->info.n_queries;
-	if (rc == 0)
-		warn_of_nprobe(s);
-	if (rc == 0 && s->args->k > s->target.n_rows)
+	rc = vs_params_parse(s->args->params,
+			     vs_shard_index(s->target.shard[0]), &s->params,
+			     err);
+	if (rc != 0)
+		return rc;
+	warn_of_nprobe(s);
+	if (s->args->k > s->target.n_rows)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,
 			   "k is %u but %s holds %llu rows; results are padded "
 			   "with id -1", s->args->k, s->args->target,
 			   (unsigned long long)s->target.n_rows);
+	return 0;
+}
+
+int vs_search_coarse(struct vs_search *s, struct vs_err *err)
+{
+	const struct vs_shard *first = s->target.shard[0];
+
+	if (vs_shard_index(first)->family != VS_FAMILY_IVF)
+		return 0;
+	return vs_coarse_create(s->ctx, vs_shard_centroids(first),
+				vs_shard_index(first)->nlist, head_of(s)->dim,
+				&s->coarse, err);
+}
+
+static int prepare(struct vs_search *s, struct vs_err *err)
+{
+	int rc = vs_search_open(s, err);
+
+	if (rc == 0)
+		rc = vs_op_queries_open(s->ctx, &s->args->io, head_of(s),
+					&s->queries, err);
+	if (rc != 0)
+		return rc;
+	s->info.n_queries = vs_vecs_rows(s->queries.vecs);
+	s->info.queries = s->queries.digest;
+	s->report->n_queries = s->info.n_queries;
+	rc = vs_search_info(s, err);
+	if (rc == 0)
+		rc = fingerprint(s, err);
+	if (rc == 0)
+		rc = vs_search_name_output(s, s->args->format, err);
 	return rc;
 }
 
-static int already_done(struct search *s, enum vs_hits_format format,
+static int already_done(struct vs_search *s, enum vs_hits_format format,
 			struct vs_err *err)
 {
 	struct vs_cont_head head = {
@@ -295,7 +297,7 @@ static int already_done(struct search *s, enum vs_hits_format format,
 	return 0;
 }
 
-static void plan(struct search *s, enum vs_hits_format format)
+static void plan(struct vs_search *s, enum vs_hits_format format)
 {
 	struct vs_plan *p = s->args->io.plan;
 	uint64_t most = block_queries(s);
@@ -306,14 +308,14 @@ static void plan(struct search *s, enum vs_hits_format format)
 	p->dim = head_of(s)->dim;
 	p->dtype = head_of(s)->dtype;
 	p->n_passes = vs_div_up(s->info.n_queries, most);
-	p->memory = atomic_load(&s->ctx->mem_now) + most * query_bytes(s);
+	p->memory = atomic_load(&s->ctx->mem_now) +
+		    most * vs_search_query_bytes(s);
 	p->already = s->report->already;
 }
 
-static int run(struct search *s, struct vs_err *err)
+static int run(struct vs_search *s, struct vs_err *err)
 {
 	enum vs_hits_format format = s->args->format;
-	const struct vs_shard *first;
 	int rc = prepare(s, err);
 
 	if (rc == 0 && format == VS_HITS_AUTO)
@@ -326,11 +328,7 @@ static int run(struct search *s, struct vs_err *err)
 	}
 	if (rc != 0 || s->report->already)
 		return rc;
-	first = s->target.shard[0];
-	if (vs_shard_index(first)->family == VS_FAMILY_IVF)
-		rc = vs_coarse_create(s->ctx, vs_shard_centroids(first),
-				      vs_shard_index(first)->nlist,
-				      head_of(s)->dim, &s->coarse, err);
+	rc = vs_search_coarse(s, err);
 	if (rc == 0)
 		rc = vs_sink_create(s->ctx, s->out, format, &s->info,
 				    &s->fingerprint, &s->sink, err);
@@ -349,7 +347,7 @@ static int run(struct search *s, struct vs_err *err)
 int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 		struct vs_query_report *report, struct vs_err *err)
 {
-	struct search s = { .ctx = ctx, .args = args, .report = report };
+	struct vs_search s = { .ctx = ctx, .args = args, .report = report };
 	double start = vs_host_secs();
 	int rc;
 
@@ -365,7 +363,7 @@ int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 	if (args->io.recheck && ctx->verify < VS_VERIFY_FULL)
 		ctx->verify = VS_VERIFY_FULL;
 	if (rc == 0)
-		rc = run(&s, err);
+		rc = args->stream ? vs_search_stream(&s, err) : run(&s, err);
 	vs_sink_abort(ctx, s.sink);
 	vs_coarse_destroy(ctx, s.coarse);
 	vs_hits_info_free(ctx, &s.info);

@@ -41,7 +41,7 @@ struct recall {
 	/* one block of queries */
 	uint64_t *hit_ids, *truth_ids;
 	int64_t *keys; /* of the truth in a .vsh, or */
-	float *values; /* from distances */
+	float *values; /* from distances, or the truth's own */
 	size_t most;
 
 	struct vs_id_map seen; /* of one result */
@@ -53,6 +53,12 @@ struct recall {
 	uint64_t n_first[3];	/* of 1-recall */
 	uint64_t n_truth_short; /* truth with pads among the first k */
 };
+
+/* Whether the truth has distances that are no keys. */
+static bool has_values(const struct recall *r)
+{
+	return r->distances != NULL || vs_answers_has_distances(&r->truth);
+}
 
 /* The truth's own float distance of a place. */
 static float value_at(const struct recall *r, size_t at)
@@ -229,7 +235,7 @@ static int open_distances(struct recall *r, struct vs_err *err)
 
 	if (path == NULL)
 		return 0;
-	if (r->truth.hits != NULL)
+	if (r->truth.hits != NULL || vs_answers_has_distances(&r->truth))
 		return vs_fail(err, VS_EUSAGE,
 			       "%s: holds its distances itself; leave out "
 			       "--truth-distances",
@@ -286,7 +292,7 @@ static int open_all(struct recall *r, struct vs_err *err)
 		r->exact_keys = info->metric != VS_COSINE &&
 				(info->dtype == VS_U8 || info->dtype == VS_I8);
 	}
-	r->ties = (r->truth.hits != NULL || r->distances != NULL) &&
+	r->ties = (r->truth.hits != NULL || has_values(r)) &&
 		  r->truth.n_columns > r->args->k;
 	if (r->distances != NULL && !r->ties)
 		vs_ctx_log(r->ctx, VS_LOG_WARN,
@@ -323,7 +329,7 @@ static int alloc_block(struct recall *r, struct vs_err *err)
 		if (r->keys == NULL)
 			return VS_ENOMEM;
 	}
-	if (r->distances != NULL) {
+	if (has_values(r)) {
 		r->values = vs_alloc(ctx, most, wide * sizeof(*r->values),
 				     "distances of the truth", err);
 		if (r->values == NULL)
@@ -348,6 +354,9 @@ static int count_block(struct recall *r, uint64_t first, size_t n,
 	if (rc == 0 && r->distances != NULL)
 		rc = vs_vecs_read(r->ctx, r->distances, first, n, r->values,
 				  err);
+	else if (rc == 0 && r->values != NULL)
+		rc = vs_answers_distances(r->ctx, &r->truth, first, n,
+					  r->values, err);
 	for (q = 0; rc == 0 && q < n; q++)
 		rc = count_query(r, first + q, q, err);
 	return rc;

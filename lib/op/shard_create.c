@@ -93,11 +93,12 @@ static int open_model(struct create *c, struct vs_err *err)
 static int open_inputs(struct create *c, struct vs_err *err)
 {
 	const struct vs_op_io *io = &c->args->io;
-	const struct vs_vecs_options opt = { .format = io->input_format,
-					     .native_f16 = true };
-	int rc = vs_vecs_open(c->ctx, io->inputs, io->n_inputs, &opt, &c->vecs,
-			      err);
+	struct vs_vecs_options opt = vs_op_reading(io);
+	int rc;
 
+	opt.native_f16 = true;
+	rc = vs_vecs_open(c->ctx, io->inputs, io->n_inputs, &opt, &c->vecs,
+			  err);
 	if (rc != 0)
 		return rc;
 	c->metric = c->args->metric;
@@ -134,28 +135,22 @@ static int open_ids(struct create *c, struct vs_err *err)
 	return rc == 0 ? vs_op_ids_check(c->ctx, &c->ids, &facts, err) : rc;
 }
 
-/* Path and rows of each input. */
+/* Path and rows of each file: of a directory those that it holds now, so that
+ * what is put there later does not change the collection. */
 static int list_inputs(struct create *c, struct vs_err *err)
 {
-	const struct vs_op_io *io = &c->args->io;
-	const struct vs_vecs_options opt = { .format = io->input_format,
-					     .native_f16 = true };
-	struct vs_vecs *v;
 	size_t i;
 	int rc;
 
-	for (i = 0; i < io->n_inputs; i++) {
+	for (i = 0; i < vs_vecs_n_files(c->vecs); i++) {
 		struct vs_manifest_input *in = &c->m->inputs[i];
 
-		rc = vs_manifest_relative(c->ctx, c->m->dir, io->inputs[i],
+		rc = vs_manifest_relative(c->ctx, c->m->dir,
+					  vs_vecs_file_path(c->vecs, i),
 					  &in->path, err);
-		if (rc == 0)
-			rc = vs_vecs_open(c->ctx, &io->inputs[i], 1, &opt, &v,
-					  err);
 		if (rc != 0)
 			return rc;
-		in->n_rows = vs_vecs_rows(v);
-		vs_vecs_close(c->ctx, v);
+		in->n_rows = vs_vecs_file_rows(c->vecs, i);
 	}
 	return 0;
 }
@@ -418,7 +413,8 @@ static int run(struct create *c, struct vs_err *err)
 		rc = open_ids(c, err);
 	if (rc == 0)
 		rc = vs_manifest_create(c->ctx, args->collection,
-					args->io.n_inputs, args->n_shards,
+					vs_vecs_n_files(c->vecs),
+					args->n_shards,
 					&c->m, err);
 	if (rc == 0)
 		rc = vs_shard_plan_rule(args, c->m, err);

@@ -303,7 +303,7 @@ static int plan(struct train *t, struct vs_err *err)
 static int train(struct train *t, struct vs_err *err)
 {
 	const struct vs_op_io *io = &t->args->io;
-	struct vs_vecs_options opt = { .format = io->input_format };
+	struct vs_vecs_options opt = vs_op_reading(io);
 	bool done = false;
 	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &t->vecs,
 			      err);

@@ -303,7 +303,7 @@ static int prepare(struct truth *t, struct vs_err *err)
 {
 	const struct vs_op_io *io = &t->args->io;
 	struct vs_op_io queries = *io;
-	struct vs_vecs_options opt = { .format = io->input_format };
+	struct vs_vecs_options opt = vs_op_reading(io);
 	struct vs_cont_head head = { .metric = t->args->metric };
 	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &t->vecs,
 			      err);
@@ -376,15 +376,18 @@ static int already_done(struct truth *t, struct vs_err *err)
 	return t->args->io.recheck ? recheck(t, err) : 0;
 }
 
-/* VS_ECREATE when path holds something that cannot be the same rows of k
- * numbers: better now than after the search. */
-static int check_size(struct truth *t, const char *path, struct vs_err *err)
+/* VS_ECREATE when path holds something that cannot be the same answers in the
+ * format, by its size: better now than after the search. */
+static int check_size(struct truth *t, const char *path,
+		      enum vs_hits_format format, struct vs_err *err)
 {
-	uint64_t want = t->info.n_queries * (t->info.k + 1) * 4, found;
+	uint64_t want = vs_hits_format_bytes(format, t->info.n_queries,
+					     t->info.k);
+	uint64_t found;
 	struct vs_file *f;
 	int rc;
 
-	if (t->args->io.replace || strcmp(path, "-") == 0 ||
+	if (want == 0 || t->args->io.replace || strcmp(path, "-") == 0 ||
 	    !vs_path_exists(t->ctx, path))
 		return 0;
 	rc = vs_file_open(t->ctx, path, &f, err);
@@ -405,16 +408,15 @@ static int check_size(struct truth *t, const char *path, struct vs_err *err)
 static int open_sinks(struct truth *t, struct vs_err *err)
 {
 	const char *distances = t->args->distances;
-	bool rows = t->format == VS_HITS_IVECS || t->format == VS_HITS_FVECS;
 	int rc = open_sink(t, err);
 
-	if (rc == 0 && rows)
-		rc = check_size(t, t->args->io.out, err);
+	if (rc == 0)
+		rc = check_size(t, t->args->io.out, t->format, err);
 	if (rc != 0 || distances == NULL)
 		return rc;
 	rc = vs_sink_create(t->ctx, distances, VS_HITS_FVECS, &t->info,
 			    &t->fingerprint, &t->distances, err);
-	return rc == 0 ? check_size(t, distances, err) : rc;
+	return rc == 0 ? check_size(t, distances, VS_HITS_FVECS, err) : rc;
 }
 
 static int finish(struct truth *t, struct vs_sink **sink, struct vs_err *err)

@@ -205,6 +205,13 @@ int vs_fd_read(struct vs_ctx *ctx, const struct vs_fd *f, void *buf, size_t n,
 	return 0;
 }
 
+bool vs_fd_ready(const struct vs_fd *f)
+{
+	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+
+	return !f->stream || poll(&p, 1, 0) > 0;
+}
+
 /* Counts what a write has moved; a write that moves nothing for ever must not
  * be tried for ever. */
 static int count_written(struct vs_ctx *ctx, ssize_t r, size_t *done)

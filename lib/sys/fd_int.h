@@ -39,6 +39,8 @@ int vs_fd_pread(struct vs_ctx *ctx, const struct vs_fd *f, void *buf, size_t n,
  * for meanwhile, ECANCELED. */
 int vs_fd_read(struct vs_ctx *ctx, const struct vs_fd *f, void *buf, size_t n,
 	       size_t *got);
+/* Whether vs_fd_read would not wait. */
+bool vs_fd_ready(const struct vs_fd *f);
 int vs_fd_pwrite(struct vs_ctx *ctx, const struct vs_fd *f, const void *buf,
 		 size_t n, uint64_t offset);
 /* Waits as vs_fd_read does. */

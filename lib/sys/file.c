@@ -140,6 +140,11 @@ int vs_file_read(struct vs_ctx *ctx, struct vs_file *f, void *buf, size_t n,
 	return 0;
 }
 
+bool vs_file_ready(const struct vs_file *f)
+{
+	return vs_fd_ready(&f->fd);
+}
+
 void vs_file_sequential(struct vs_file *f)
 {
 	/* A hint: streams and odd file systems may refuse it. */

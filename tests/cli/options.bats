@@ -58,7 +58,7 @@ usage() {
 		run vs-build $o x
 		[ "$status" -eq 2 ]
 	done
-	for o in --filter --radius --recall --self --stream --one-by-one --load; do
+	for o in --filter --radius --recall --self --one-by-one --load; do
 		run vs-query $o x
 		[ "$status" -eq 2 ]
 	done
@@ -90,7 +90,7 @@ usage() {
 	done
 	usage 'vs-train: --seed needs a value: N' vs-train --seed
 	usage 'vs-train: --quiet takes no value' vs-train --quiet=1
-	words='vsh, ivecs, fvecs, tsv or jsonl'
+	words='vsh, ivecs, fvecs, usbin, npy, tsv or jsonl'
 	usage "vs-query: --format tvs: expected $words; did you mean tsv?" \
 		vs-query --format tvs
 	sizes='a size of at least 1.0 MiB, such as 512M or 4G'

@@ -113,3 +113,117 @@ refused() { # STATUS WORD... -- COMMAND...
 	refused 2 "give --input-format" -- \
 		vs-build -q -M m.vsm -o out/x.vss - < <(cat base.bvecs)
 }
+
+# A folder d/ of the first rows of base.bvecs, cut so that names sort otherwise
+# than they were made.
+make_folder() {
+	rm -rf d
+	mkdir d d/sub
+	$VECS convert base.bvecs d/b2.bvecs 1000 2500
+	$VECS convert base.bvecs d/a.bvecs 0 1000
+	$VECS convert base.bvecs d/b10.bvecs.raw.bvecs 3500 500
+	mv d/b10.bvecs.raw.bvecs d/b3.bvecs
+	$VECS convert base.bvecs d/sub/more.bvecs 0 10
+	zstd -q --rm d/b2.bvecs
+	$VECS convert base.bvecs d/.hidden.bvecs 0 10
+	echo about > d/README
+}
+
+@test "a directory is its vector files in the order of their names" {
+	make_folder
+	run --separate-stderr vs-build -M m.vsm -o out/s.vss d
+	[ "$status" -eq 0 ]
+	cmp s.vss out/s.vss
+	[[ $stderr == *"d: 2 of 5 entries are no vector files and left out, first README"* ]]
+	[ "$(grep -c 'left out' <<< "$stderr")" -eq 1 ]
+	vs-train -q -i IVF16,Flat -o out/m.vsm d/
+	cmp m.vsm out/m.vsm
+	vs-query -q -k 3 -o out/a.tsv s.vss d
+	vs-query -q -k 3 -o out/b.tsv s.vss base.bvecs
+	cmp out/a.tsv out/b.tsv
+	vs-eval truth -q -k 3 -o out/t1.ivecs d d/a.bvecs
+	vs-eval truth -q -k 3 -o out/t2.ivecs base.bvecs d/a.bvecs
+	cmp out/t1.ivecs out/t2.ivecs
+}
+
+@test "a directory without vectors is a missing input" {
+	mkdir -p none
+	touch none/notes
+	refused 66 "none: directory without a vector file" -- \
+		vs-build -M m.vsm -o out/s.vss none
+	refused 66 "none/: directory without" -- vs-train -i IVF4,Flat -o out/m.vsm none/
+}
+
+@test "an output is not put among the inputs of a directory" {
+	make_folder
+	refused 2 "is an input and the output" -- \
+		vs-eval truth -k 3 -o d/t.ivecs d d/a.bvecs
+	refused 2 "is an input and the output" -- \
+		vs-eval truth -k 3 --replace -o d/a.bvecs d base.bvecs
+	[ ! -e d/t.ivecs ]
+}
+
+@test "a collection keeps to the files that the directory held" {
+	make_folder
+	rm -rf c
+	vs-shard create -q -c c --shards 2 -M m.vsm d
+	grep -q 'path: .*d/a.bvecs' c/000001.yaml
+	grep -q 'path: .*d/b2.bvecs.zst' c/000001.yaml
+	grep -q 'path: .*d/b3.bvecs' c/000001.yaml
+	cp d/a.bvecs d/a2.bvecs
+	vs-build -q -c c --part 0/2
+	vs-build -q -c c --part 1/2
+	vs-query -q -k 5 -p nprobe=16 -o out/a.tsv c d/a.bvecs
+	vs-query -q -k 5 -p nprobe=16 -o out/b.tsv s.vss d/a.bvecs
+	cmp out/a.tsv out/b.tsv
+}
+
+# crop.u8bin: the header says 4000 rows, 1000 and a part of one are there.
+make_cropped() {
+	$VECS convert base.bvecs whole.u8bin
+	head -c $((8 + 1000 * 128 + 5)) whole.u8bin > crop.u8bin
+	$VECS convert base.bvecs first.u8bin 0 1000
+}
+
+@test "the rows of a cropped file are read by force only" {
+	make_cropped
+	refused 65 "says 4000 rows but holds 1000 rows" "give --force-rows" -- \
+		vs-build -M m.vsm -o out/s.vss crop.u8bin
+	run --separate-stderr vs-build --force-rows -M m.vsm -o out/s.vss crop.u8bin
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"says 4000 rows; reading the 1000 that are there and leaving out 5 bytes"* ]]
+	[ "$(grep -c 'reading the' <<< "$stderr")" -eq 1 ]
+	vs-build -q -M m.vsm -o out/f.vss first.u8bin
+	cmp out/s.vss out/f.vss
+	vs-train -q --force-rows -i IVF4,Flat -o out/a.vsm crop.u8bin
+	vs-train -q -i IVF4,Flat -o out/b.vsm first.u8bin
+	cmp out/a.vsm out/b.vsm
+	vs-query -q --force-rows -k 3 -o out/a.tsv s.vss crop.u8bin
+	vs-query -q -k 3 -o out/b.tsv s.vss first.u8bin
+	cmp out/a.tsv out/b.tsv
+	vs-eval truth -q --force-rows -k 3 -o out/a.ivecs crop.u8bin first.u8bin
+	vs-eval truth -q -k 3 -o out/b.ivecs first.u8bin first.u8bin
+	cmp out/a.ivecs out/b.ivecs
+}
+
+@test "a collection of a cropped file is built without saying so again" {
+	make_cropped
+	rm -rf c
+	refused 65 "give --force-rows" -- \
+		vs-shard create -c c --shards 2 -M m.vsm crop.u8bin
+	vs-shard create -q --force-rows -c c --shards 2 -M m.vsm crop.u8bin
+	vs-build -q -c c --part 0/2
+	refused 2 "--force-rows does not go with -c" -- vs-build --force-rows -c c --part 0/2
+	head -c 20000 crop.u8bin > shorter && mv shorter crop.u8bin
+	refused 65 "put the old files back" -- vs-build -c c --part 1/2
+}
+
+@test "force takes nothing for what it is not" {
+	$VECS convert base.bvecs more.u8bin 0 10
+	echo x >> more.u8bin
+	refused 65 "stand behind the 10 rows" -- \
+		vs-build --force-rows -M m.vsm -o out/s.vss more.u8bin
+	cp base.fvecs fake.u8bin
+	refused 65 "looks like fvecs" -- \
+		vs-build --force-rows -M m.vsm -o out/s.vss fake.u8bin
+}

@@ -305,7 +305,10 @@ def yaml(text):
 
 
 def f32(x):
-    return struct.unpack("<f", struct.pack("<f", x))[0]
+    try:
+        return struct.unpack("<f", struct.pack("<f", x))[0]
+    except OverflowError:
+        return math.inf
 
 
 def check_model(f):
@@ -316,27 +319,141 @@ def check_model(f):
     need(re.fullmatch(r"[0-9a-f]{32}", info["input"]), "INFO: input")
 
 
-def term(f, x):
-    """What TERM says of a row."""
-    if f.dtype == "u8":
-        return sum(v * v for v in x if f.metric == "l2") - 256 * sum(x)
-    total = 0.0
-    for v in x:
-        total += v * v
-    if f.metric == "l2":
-        return f32(min(total, 3.4028234663852886e38))
-    root = math.sqrt(total)
-    if root >= 2.0 ** 63:
-        return math.inf
-    up = f32(root)
-    if up < root:
+def round_up(v):
+    """The least f32 that is not below v."""
+    up = f32(v)
+    if up < v:
         up = struct.unpack("<f", struct.pack(
             "<I", u32(struct.pack("<f", up)) + 1))[0]
     return up
 
 
-def shard_rows(f):
-    """Yields (cell, id, row) and checks what stands around them."""
+def length(x):
+    total = 0.0
+    for v in x:
+        total += v * v
+    return math.sqrt(total)
+
+
+def term_of_bytes(f, x):
+    if f.metric == "l1" or f.dtype == "i8" and f.metric != "l2":
+        return 0
+    if f.dim > (32768 if f.metric == "l2" else 16512):
+        return 0
+    if f.dtype == "i8":
+        x = [v + 128 for v in x]
+    return sum(v * v for v in x if f.metric == "l2") - 256 * sum(x)
+
+
+def term(f, x):
+    """What TERM says of a row."""
+    if f.dtype in ("u8", "i8"):
+        return term_of_bytes(f, x)
+    if f.metric == "l1":
+        return 0
+    root = length(x)
+    if f.metric == "l2":
+        total = 0.0
+        for v in x:
+            total += v * v
+        return f32(min(total, 3.4028234663852886e38))
+    if f.metric == "ip":
+        return math.inf if root >= 2.0 ** 63 else round_up(root)
+    if root != 0 and not 2.0 ** -60 <= root <= 2.0 ** 60:
+        return math.nan
+    return f32(root)
+
+
+def term_of_padding(f):
+    if f.dtype in ("u8", "i8"):
+        return (1 << 31) - 1 if f.metric in ("l2", "ip") else 0
+    return {"l2": math.inf, "ip": -math.inf}.get(f.metric, 0)
+
+
+def same_float(a, b):
+    return a == b or a != a and b != b
+
+
+class Panels:
+    """The numbers of a section of panels, slot by slot."""
+
+    def __init__(self, f, tag, dtype, panels, whole):
+        form, size = {"f32": ("f", 4), "f16": ("e", 2)}.get(dtype, ("B", 1))
+        self.dim, self.tag = f.dim, tag
+        self.dtype, self.whole = dtype, whole
+        self.width = f.dim if size > 1 else (f.dim + 3) // 4 * 4
+        self.v = f.array(tag, form, panels * self.width * 16)
+        need(f.sections[tag].item == self.width * size * 16,
+             f"{tag}: item size")
+
+    def raw(self, slot):
+        base, lane = slot // 16 * self.width * 16, slot % 16
+        if self.dtype in ("u8", "i8"):
+            row = [self.v[base + d // 4 * 64 + lane * 4 + d % 4]
+                   for d in range(self.width)]
+            need(not any(row[self.dim:]),
+                 f"{self.tag}: dimensions beyond the last")
+            return row[:self.dim]
+        if self.whole:
+            return self.v[base + lane * self.dim:
+                          base + (lane + 1) * self.dim]
+        return [self.v[base + d * 16 + lane] for d in range(self.dim)]
+
+    def row(self, slot):
+        row = self.raw(slot)
+        return [v - 128 for v in row] if self.dtype == "i8" else row
+
+
+class Codes:
+    """QUAN, CODE and SLAK against the rows that they are made from."""
+
+    def __init__(self, f, panels):
+        need(f.dtype in ("f32", "f16") and f.metric != "l1" and
+             f.dim <= 16384, "QUAN: not of this kind of shard")
+        ranges = f.array("QUAN", "f", 2 * f.dim + 1)
+        need(f.sections["QUAN"].item == 4 and f.sections["SLAK"].item == 4,
+             "QUAN or SLAK: item size")
+        self.mid, self.step = ranges[:f.dim], ranges[f.dim:-1]
+        self.kappa = ranges[-1]
+        need(all(map(math.isfinite, ranges)) and min(self.step) >= 0 and
+             self.kappa > 0, "QUAN: ranges")
+        self.codes = Panels(f, "CODE", "u8", panels, False)
+        self.slack = f.array("SLAK", "f", panels * 16)
+        self.gamma = (f.dim + 8) * 2.0 ** -23
+
+    def check(self, slot, row):
+        e, u = [], []
+        for x, m, s in zip(row, self.mid, self.step):
+            code = round((x - m) / s) if s > 0 else 0
+            code = max(-128, min(127, code))
+            u.append(code)
+            e.append(x - (m + s * code))
+        need(self.codes.raw(slot) == [c + 128 for c in u],
+             f"CODE of slot {slot}")
+        slack = (length(e) + self.gamma * length(row) +
+                 self.kappa * length(u)) * (1 + 2.0 ** -20)
+        need(round_up(slack) == self.slack[slot], f"SLAK of slot {slot}")
+
+    def check_padding(self, slot):
+        need(not any(self.codes.raw(slot)) and self.slack[slot] == 0,
+             "CODE or SLAK: padding")
+
+
+def codes_of(f, panels):
+    found = [tag in f.sections for tag in ("QUAN", "CODE", "SLAK")]
+    need(all(found) or not any(found), "QUAN, CODE or SLAK is missing")
+    return Codes(f, panels) if all(found) else None
+
+
+def norms_of(f, slots):
+    """NORM, or None where there is none."""
+    has = f.dtype in ("u8", "i8") and f.metric == "cosine"
+    need(has == ("NORM" in f.sections), "NORM")
+    return f.array("NORM", "I", slots) if has else None
+
+
+def cells_of(f):
+    """Rows before each cell."""
     info = f.info()
     m = re.fullmatch(r"IVF(\d+),Flat|Flat", info["index"])
     need(m, "INFO: index")
@@ -348,33 +465,41 @@ def shard_rows(f):
     cells = f.array("CELL", "Q", nlist + 1)
     need(cells[0] == 0 and cells[-1] == f.rows and
          list(cells) == sorted(cells), "CELL")
-    panels = sum((cells[c + 1] - cells[c] + 15) // 16 for c in range(nlist))
-    u8 = f.dtype == "u8"
-    need(u8 or f.dtype == "f32", "dtype")
-    width = (f.dim + 3) // 4 * 4 if u8 else f.dim
-    rows = f.array("ROWS", "B" if u8 else "f", panels * width * 16)
-    need(f.sections["ROWS"].item == (width if u8 else 4 * width) * 16,
-         "ROWS: item size")
-    terms = f.array("TERM", "i" if u8 else "f", panels * 16)
+    return cells
+
+
+def shard_rows(f):
+    """Yields (cell, id, row) and checks what stands around them."""
+    cells = cells_of(f)
+    sizes = [b - a for a, b in zip(cells, cells[1:])]
+    panels = sum((n + 15) // 16 for n in sizes)
+    need(f.dtype in ("f32", "f16", "u8", "i8"), "dtype")
+    codes = codes_of(f, panels)
+    rows = Panels(f, "ROWS", f.dtype, panels, codes is not None)
+    whole = f.dtype in ("u8", "i8")
+    terms = f.array("TERM", "i" if whole else "f", panels * 16)
+    norms = norms_of(f, panels * 16)
     wide = f.sections["IDS "].item == 8
     ids = f.array("IDS ", "Q" if wide else "I", panels * 16)
-    pad = (1 << 31) - 1 if u8 else math.inf if f.metric == "l2" else -math.inf
     slot = 0
-    for c in range(nlist):
-        for i in range(-(-(cells[c + 1] - cells[c]) // 16) * 16):
-            base = slot // 16 * width * 16
-            if u8:
-                row = [rows[base + d // 4 * 64 + slot % 16 * 4 + d % 4]
-                       for d in range(width)]
+    for c, n in enumerate(sizes):
+        for i in range(-(-n // 16) * 16):
+            if i < n:
+                row = rows.row(slot)
+                need(same_float(terms[slot], term(f, row)),
+                     f"TERM of slot {slot}")
+                need(norms is None or norms[slot] == sum(v * v for v in row),
+                     f"NORM of slot {slot}")
+                if codes:
+                    codes.check(slot, row)
+                yield c, ids[slot], row
             else:
-                row = [rows[base + d * 16 + slot % 16] for d in range(width)]
-            need(not any(row[f.dim:]), "ROWS: dimensions beyond the last")
-            if i < cells[c + 1] - cells[c]:
-                need(terms[slot] == term(f, row), f"TERM of slot {slot}")
-                yield c, ids[slot], row[:f.dim]
-            else:
-                need(not any(row) and terms[slot] == pad and
-                     ids[slot] == (M64 if wide else M64 >> 32), "padding")
+                need(not any(rows.raw(slot)) and
+                     terms[slot] == term_of_padding(f) and
+                     ids[slot] == (M64 if wide else M64 >> 32) and
+                     (norms is None or norms[slot] == 0), "padding")
+                if codes:
+                    codes.check_padding(slot)
             slot += 1
 
 

@@ -447,6 +447,10 @@ static void test_format_names(void **state)
 	assert_int_equal(f, VS_HITS_JSONL);
 	CHECK(vs_hits_format_of("x.ivecs", &f, &err));
 	assert_int_equal(f, VS_HITS_IVECS);
+	CHECK(vs_hits_format_of("x.usbin", &f, &err));
+	assert_int_equal(f, VS_HITS_USBIN);
+	CHECK(vs_hits_format_of("x.ids.npy", &f, &err));
+	assert_int_equal(f, VS_HITS_NPY);
 	CHECK(vs_hits_format_of("x.fvecs", &f, &err));
 	assert_int_equal(f, VS_HITS_FVECS);
 	assert_int_equal(vs_hits_format_of("a.tsv/c", &f, &err), VS_EUSAGE);
@@ -716,8 +720,9 @@ static void test_ivecs_refuses_wide_ids(void **state)
 
 static void test_sinks_over_old_files(void **state)
 {
-	static const char *const names[] = {"x.vsh", "x.ivecs", "x.fvecs",
-					    "x.tsv", "x.jsonl"};
+	static const char *const names[] = {"x.vsh",   "x.ivecs", "x.fvecs",
+					    "x.usbin", "x.npy",	  "x.tsv",
+					    "x.jsonl"};
 	struct vs_hits_info info;
 	struct vs_err err = {0};
 	struct vs_ctx ctx;
@@ -745,7 +750,7 @@ static void test_sinks_over_old_files(void **state)
 		CHECK(sink(&ctx, path, &info, h, VS_PUBLISH_REPLACE, &err));
 		CHECK(sink(&ctx, path, &info, h, VS_PUBLISH_NEW, &err));
 	}
-	assert_int_equal(tmpdir_count(&dir, ""), 5);
+	assert_int_equal(tmpdir_count(&dir, ""), N_OF(names));
 	assert_true(atomic_load(&ctx.mem_now) == 0);
 }
 
@@ -781,8 +786,8 @@ static void test_standard_output(void **state)
 /* Each call in turn fails while a file is written over an old one. */
 static void test_failing_sinks(void **state)
 {
-	static const char *const names[] = {"x.vsh", "x.ivecs", "x.tsv",
-					    "x.jsonl"};
+	static const char *const names[] = {"x.vsh", "x.ivecs", "x.usbin",
+					    "x.npy", "x.tsv",	"x.jsonl"};
 	struct vs_hits_info info;
 	struct vs_err err = {0};
 	struct faults f = {.sys = 28};

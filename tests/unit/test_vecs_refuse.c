@@ -238,8 +238,23 @@ static void test_ids_are_told_from_floats(void **state)
 	image_bin(&im, 24, 11, 4, ids);
 	im.b[4] = 12;
 	refuse_image("x.ibin", &im,
-		     "looks like ground truth with ids and distances");
+		     "looks like ground truth with ids and distances, not "
+		     "ibin; vs-eval recall reads it as NAME.usbin");
+	refuse_image("x.bin", &im, "recall reads it as NAME.usbin");
 	image_free(&im);
+}
+
+/* u32 queries, u32 results, counts, ids, distances. */
+static void test_truth_of_a_range_search(void **state)
+{
+	uint8_t b[8 + 4 * 5 + 8 * 70] = { 5, 0, 0, 0, 70 };
+	const char *words = "looks like the truth of a range search (5 queries "
+			    "with 70 results in all)";
+
+	(void)state;
+	refuse_bytes("x.ibin", b, sizeof(b), VS_EDATA, words);
+	refuse_bytes("truth", b, sizeof(b), VS_EDATA, words);
+	refuse_bytes("truth", b, sizeof(b) - 4 * 70, VS_EDATA, words);
 }
 
 /* A size that fits is not enough: the headers of rows must agree. */
@@ -414,6 +429,7 @@ int main(void)
 		T(test_other_kinds_of_files),
 		T(test_formats_mistaken),
 		T(test_ids_are_told_from_floats),
+		T(test_truth_of_a_range_search),
 		T(test_no_guess_from_the_size_alone),
 		T(test_broken_rows),
 		T(test_broken_bin),

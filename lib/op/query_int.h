@@ -1,0 +1,43 @@
+/* query_int.h - what query.c and query_stream.c share: an opened target and
+ * the search of a block of queries in it.
+ */
+#ifndef VS_OP_QUERY_INT_H
+#define VS_OP_QUERY_INT_H
+
+#include "queries.h"
+#include "target.h"
+
+/* The state of one vs-query. */
+struct vs_search {
+	struct vs_ctx *ctx;
+	const struct vs_query_args *args;
+	struct vs_target target;
+	struct vs_op_queries queries; /* of a stream: only their form */
+	struct vs_params params;
+	struct vs_coarse *coarse; /* NULL for Flat */
+	char *out;                /* path of the output */
+	struct vs_hits_info info;
+	struct vs_digest fingerprint;
+	struct vs_sink *sink;
+	struct vs_query_report *report;
+};
+
+/* Opens the target and learns how it is to be searched. */
+int vs_search_open(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+/* Fills info but for what it says of the queries. */
+int vs_search_info(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+/* "hits/" and existing directories take a file named after the part. */
+int vs_search_name_output(struct vs_search *s, enum vs_hits_format format,
+			  struct vs_err *err) VS_MUST_CHECK;
+int vs_search_coarse(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+/* Memory of a query in a block. */
+uint64_t vs_search_query_bytes(const struct vs_search *s);
+/* Searches rows and appends their hits to the sink; cells is room for the
+ * probes of all of them. */
+int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
+		   uint32_t *cells, struct vs_err *err) VS_MUST_CHECK;
+
+/* --stream, from the opening of the target to the last answer. */
+int vs_search_stream(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+
+#endif
