@@ -1,6 +1,5 @@
-/* test_code8.c - the bound of 8-bit codes holds for every row and query, however
- * odd, and is tight for ordinary ones; codes are the same on any number of
- * threads. */
+/* test_code8.c - the bound of 8-bit codes holds for every row and query, odd
+ * ones too, and is tight for ordinary ones. */
 #include "kern_test.h"
 
 #include <math.h>
