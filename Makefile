@@ -59,6 +59,16 @@ INC_lib   := -Iinclude
 INC_cmd   := -Iinclude
 INC_tests := -Iinclude -I.
 
+# HDF5 where pkg-config knows it; HDF5= builds without it.
+ifeq ($(origin HDF5),undefined)
+HDF5    := $(firstword $(shell for p in hdf5-serial hdf5; do \
+	     pkg-config --exists $$p 2>/dev/null && echo $$p; done))
+endif
+ifneq ($(HDF5),)
+HDF5_CF := -DVS_HAVE_HDF5 $(shell pkg-config --cflags $(HDF5))
+LIBS    += $(shell pkg-config --libs $(HDF5))
+endif
+
 # ---- what there is -------------------------------------------------------
 
 LIB_SRC   := $(sort $(wildcard lib/*/*.c))
@@ -187,7 +197,7 @@ CC_IS    := $(shell $(CC) --version 2>/dev/null | head -n 1)
 
 force:
 $(BUILD)/flags: force
-	$(call stamp,$@,$(CC) $(CC_IS) $(CF) $(LF) $(LIBS))
+	$(call stamp,$@,$(CC) $(CC_IS) $(CF) $(HDF5_CF) $(LF) $(LIBS))
 $(BUILD)/version: force
 	$(call stamp,$@,$(VERSION) $(REVISION))
 # A source that was deleted leaves no stale member behind.
@@ -210,6 +220,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$Q$(CC) $(CF) $(CPPFLAGS) $(INC) $(DEF) -MMD -MP -c -o $@ $<
+
+# The only file that knows libhdf5.
+$(call obj,lib/data/vecs_hdf5.c): DEF = $(HDF5_CF)
 
 # The only file that knows version and revision.
 $(call obj,cmd/version.c): DEF = -DVS_VERSION='"$(VERSION)"' \

@@ -21,7 +21,8 @@ static const struct vs_opt_word words_input[] = {
 	{ "ivecs", VS_FMT_IVECS }, { "fbin", VS_FMT_FBIN },
 	{ "u8bin", VS_FMT_U8BIN }, { "i8bin", VS_FMT_I8BIN },
 	{ "ibin", VS_FMT_IBIN },   { "npy", VS_FMT_NPY },
-	{ "f16bin", VS_FMT_F16BIN }, { NULL, 0 },
+	{ "f16bin", VS_FMT_F16BIN }, { "hdf5", VS_FMT_HDF5 },
+	{ NULL, 0 },
 };
 
 static const struct vs_opt_word words_zero[] = {

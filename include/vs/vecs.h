@@ -23,7 +23,8 @@ enum vs_vecs_format {
 	VS_FMT_I8BIN,
 	VS_FMT_IBIN,
 	VS_FMT_NPY,
-	VS_FMT_F16BIN
+	VS_FMT_F16BIN,
+	VS_FMT_HDF5 /* where built with it; FILE.hdf5:NAME is a data set */
 };
 
 /* "fvecs", "npy"...; false for an unknown word. */
@@ -31,8 +32,11 @@ bool vs_vecs_format_parse(const char *word, enum vs_vecs_format *f);
 const char *vs_vecs_format_name(enum vs_vecs_format f);
 /* From the last suffix of a path; VS_FMT_AUTO when it says nothing. */
 enum vs_vecs_format vs_vecs_format_of(const char *path);
-/* The same of a name that may end in .zst. */
+/* The same of a name that may end in .zst or name a data set. */
 enum vs_vecs_format vs_vecs_format_of_file(const char *path);
+
+/* In "x.hdf5:test" the colon before the name of a data set; else NULL. */
+const char *vs_vecs_dataset(const char *path);
 
 struct vs_vecs_options {
 	enum vs_vecs_format format; /* for all files; AUTO: from the names */
@@ -54,7 +58,10 @@ struct vs_vecs; /* an opened set */
  * With directories, a directory stands for its files whose names end in a known
  * suffix, with or without .zst, in the order of the bytes of their names; what
  * else is in it, except for hidden files, is left out with one warning.  None:
- * VS_ENOINPUT. */
+ * VS_ENOINPUT.
+ *
+ * HDF5 files are opened by one thread of the process at a time: libhdf5 has
+ * state of its own.  Reading their rows has no such limit. */
 int vs_vecs_open(struct vs_ctx *ctx, const char *const *paths, size_t n_paths,
 		 const struct vs_vecs_options *opt, struct vs_vecs **out,
 		 struct vs_err *err) VS_MUST_CHECK;

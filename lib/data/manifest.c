@@ -261,21 +261,38 @@ char *vs_manifest_shard_path(struct vs_ctx *ctx, const struct vs_manifest *m,
 	return vs_manifest_path(ctx, m, m->shards[i].file, err);
 }
 
+/* The file of a path that may name a data set behind a colon. */
+static int file_of(struct vs_ctx *ctx, const char *path, const char *colon,
+		   char **out, struct vs_err *err)
+{
+	size_t n = colon != NULL ? (size_t)(colon - path) : strlen(path);
+
+	*out = vs_strndup(ctx, path, n, err);
+	return *out == NULL ? VS_ENOMEM : 0;
+}
+
 int vs_manifest_relative(struct vs_ctx *ctx, const char *dir, const char *path,
 			 char **out, struct vs_err *err)
 {
-	char *base = NULL, *real = NULL;
+	const char *colon = vs_vecs_dataset(path);
+	char *base = NULL, *real = NULL, *file;
 	bool inside;
 	size_t n;
 	int rc = vs_path_real(ctx, dir, &base, err);
 
 	*out = NULL;
 	if (rc == 0)
-		rc = vs_path_real(ctx, path, &real, err);
+		rc = file_of(ctx, path, colon, &file, err);
+	if (rc == 0) {
+		rc = vs_path_real(ctx, file, &real, err);
+		vs_free(ctx, file);
+	}
 	if (rc == 0) {
 		n = strlen(base);
 		inside = strncmp(real, base, n) == 0 && real[n] == '/';
-		*out = vs_strdup(ctx, inside ? real + n + 1 : real, err);
+		*out = vs_asprintf(ctx, err, "%s%s",
+				   inside ? real + n + 1 : real,
+				   colon != NULL ? colon : "");
 		rc = *out == NULL ? VS_ENOMEM : 0;
 	}
 	vs_free(ctx, base);

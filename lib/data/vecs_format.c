@@ -8,6 +8,7 @@
  *   i8bin ibin
  *   npy                 "\x93NUMPY", version, length, a Python dictionary as
  *                       text, then the elements (vecs_npy.c)
+ *   hdf5                a data set of a file (vecs_hdf5.c)
  */
 #include "vecs_int.h"
 
@@ -24,6 +25,7 @@ static const struct vs_vecs_format_info formats[] = {
 	[VS_FMT_IBIN] = { "ibin", VS_LAYOUT_BIN, VS_I32 },
 	[VS_FMT_F16BIN] = { "f16bin", VS_LAYOUT_BIN, VS_F16 },
 	[VS_FMT_NPY] = { "npy", VS_LAYOUT_NPY, 0 },
+	[VS_FMT_HDF5] = { "hdf5", VS_LAYOUT_HDF5, 0 },
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
@@ -62,9 +64,30 @@ enum vs_vecs_format vs_vecs_format_of(const char *path)
 	const char *dot = strrchr(slash != NULL ? slash : path, '.');
 	enum vs_vecs_format f = VS_FMT_AUTO;
 
+	if (dot != NULL && strcmp(dot, ".h5") == 0)
+		return VS_FMT_HDF5;
 	if (dot != NULL)
 		(void)vs_vecs_format_parse(dot + 1, &f);
 	return f;
+}
+
+const char *vs_vecs_dataset(const char *path)
+{
+	static const char *const ends[] = { ".hdf5", ".h5", ".hdf5.zst",
+					    ".h5.zst" };
+	const char *colon = path;
+	size_t i, n;
+
+	while ((colon = strchr(colon, ':')) != NULL) {
+		for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+			n = strlen(ends[i]);
+			if ((size_t)(colon - path) > n && colon[1] != '\0' &&
+			    memcmp(colon - n, ends[i], n) == 0)
+				return colon;
+		}
+		colon++;
+	}
+	return NULL;
 }
 
 const char *vs_vecs_suffixes(char out[VS_VECS_SUFFIXES_MAX])

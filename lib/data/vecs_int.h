@@ -6,6 +6,7 @@
  *                of a set belong together
  * vecs_sniff.c   tells what a file really is when its content is not what its
  *                name says
+ * vecs_hdf5.c    data sets of HDF5 files
  * vecs_npy.c     the header of npy files
  * vecs_read.c    rows
  * vecs_digest.c  the identity of a set
@@ -27,7 +28,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 enum vs_vecs_layout {
 	VS_LAYOUT_ROWS, /* each row: int32 d, d elements */
 	VS_LAYOUT_BIN,	/* u32 n, u32 d, n x d elements */
-	VS_LAYOUT_NPY	/* text header, n x d elements */
+	VS_LAYOUT_NPY,	/* text header, n x d elements */
+	VS_LAYOUT_HDF5
 };
 
 struct vs_vecs_format_info {
@@ -84,6 +86,13 @@ struct vs_vecs {
 	uint64_t n_rows;
 	size_t row_bytes;
 };
+
+#define VS_VECS_DATASET "train" /* where none is named */
+/* Fills stored, dim, n_rows and offset of f from a data set; where its rows
+ * cannot be read in place, file becomes a scratch file of them. */
+int vs_vecs_measure_hdf5(struct vs_ctx *ctx, struct vs_vecs_file *f,
+			 const char *dataset,
+			 struct vs_err *err) VS_MUST_CHECK;
 
 /* Refuses f (VS_EDATA) with the text given, or, when its content gives away
  * what it really is, with that. */

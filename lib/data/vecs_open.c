@@ -181,7 +181,7 @@ static int check_ends(struct vs_ctx *ctx, struct vs_vecs_file *f,
 }
 
 static int measure(struct vs_ctx *ctx, struct vs_vecs_file *f,
-		   struct vs_err *err)
+		   const char *dataset, struct vs_err *err)
 {
 	const struct vs_vecs_format_info *info = vs_vecs_format_info(f->format);
 	int rc;
@@ -193,6 +193,8 @@ static int measure(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		rc = measure_rows(ctx, f, err);
 	else if (info->layout == VS_LAYOUT_BIN)
 		rc = measure_bin(ctx, f, err);
+	else if (info->layout == VS_LAYOUT_HDF5)
+		rc = vs_vecs_measure_hdf5(ctx, f, dataset, err);
 	else
 		rc = vs_vecs_measure_npy(ctx, f, err);
 	f->dtype = in_memory(f);
@@ -216,11 +218,29 @@ static int find_format(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	return rc;
 }
 
+/* path up to colon, or all of it. */
+static int open_named(struct vs_ctx *ctx, struct vs_vecs_file *f,
+		      const char *path, const char *colon, struct vs_err *err)
+{
+	char *name;
+	int rc;
+
+	if (colon == NULL)
+		return vs_file_open(ctx, path, &f->file, err);
+	name = vs_strndup(ctx, path, (size_t)(colon - path), err);
+	if (name == NULL)
+		return VS_ENOMEM;
+	rc = vs_file_open(ctx, name, &f->file, err);
+	vs_free(ctx, name);
+	return rc;
+}
+
 static int open_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		     const char *path, enum vs_vecs_format format,
 		     struct vs_err *err)
 {
-	int rc = vs_file_open(ctx, path, &f->file, err);
+	const char *colon = vs_vecs_dataset(path);
+	int rc = open_named(ctx, f, path, colon, err);
 
 	if (rc != 0)
 		return rc;
@@ -238,7 +258,7 @@ static int open_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
 		if (rc != 0)
 			return rc;
 	}
-	rc = measure(ctx, f, err);
+	rc = measure(ctx, f, colon != NULL ? colon + 1 : VS_VECS_DATASET, err);
 	if (rc == 0)
 		rc = check_ends(ctx, f, err);
 	return rc;

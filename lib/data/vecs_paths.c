@@ -13,6 +13,8 @@ enum vs_vecs_format vs_vecs_format_of_file(const char *path)
 	char less[256];
 	size_t n = strlen(name);
 
+	if (vs_vecs_dataset(path) != NULL)
+		return VS_FMT_HDF5;
 	if (!vs_spool_is_zst(name) || n >= sizeof(less))
 		return vs_vecs_format_of(name);
 	memcpy(less, name, n - strlen(".zst"));

@@ -33,8 +33,8 @@ static const struct {
 	{ "BZh", "is bzip2-compressed; decompress it first" },
 	{ "\xfd\x37zXZ", "is xz-compressed; decompress it first" },
 	{ "PK\x03\x04", "is a zip or npz archive; extract it first" },
-	{ "\x89HDF\r\n\x1a\n", "is an HDF5 file, which is not read; export "
-				"the data set as npy" },
+	{ "\x89HDF\r\n\x1a\n", "is an HDF5 file; give it the suffix .hdf5 "
+				"or say --input-format hdf5" },
 	{ "PAR1", "is a Parquet file, which is not read; export the vectors "
 		  "as npy" },
 	{ "\x89VSF", "is a vs container (model, shard or hits), not a vector "
@@ -235,6 +235,8 @@ int vs_vecs_refuse_other(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	truth = find_magic(&h);
 	if (truth == NULL)
 		truth = find_text(&h);
+	if (truth != NULL && f->format == VS_FMT_HDF5 && h.b[0] == 0x89)
+		return 0;
 	if (truth != NULL)
 		return vs_fail(err, VS_EDATA, "%s: %s", path, truth);
 	is = describe(ctx, &h, f->file, text);

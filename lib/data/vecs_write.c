@@ -35,6 +35,10 @@ static int check_shape(const char *path, enum vs_vecs_format format,
 			       "%s: the name does not say the format; expected "
 			       "one of the suffixes %s",
 			       path, vs_vecs_suffixes(suffixes));
+	if (info->layout == VS_LAYOUT_HDF5)
+		return vs_fail(err, VS_EUSAGE,
+			       "%s: HDF5 is read, not written; choose another "
+			       "format", path);
 	if (s->dim < 1 || s->dim > VS_DIM_MAX)
 		return vs_fail(err, VS_EUSAGE,
 			       "%s: rows of %u elements cannot be written; "

@@ -135,7 +135,7 @@ static void test_not_asked_for(void **state)
 static void test_every_call_fails(void **state)
 {
 	struct vs_vecs *v;
-	char name[16];
+	char name[32];
 	int rc, i;
 
 	(void)state;

@@ -112,7 +112,7 @@ static void test_unknown_names(void **state)
 	(void)state;
 	refuse_bytes("x.dat", "\1\2\3\4\5\6\7\1\2\3", 10, VS_EUSAGE,
 		     "suffixes .fvecs .bvecs .ivecs .fbin .u8bin .i8bin .ibin "
-		     ".npy .f16bin; rename it or give --input-format");
+		     ".npy .f16bin .hdf5; rename it or give --input-format");
 	refuse_bytes("fvecs", "\1\2\3\4\5\6\7\1\2\3", 10, VS_EUSAGE,
 		     "--input-format");
 	image_rows(&im, 3, 5, 4, rows);
