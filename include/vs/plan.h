@@ -26,6 +26,7 @@ struct vs_plan {
 	bool already;     /* it stands there, made from the same */
 
 	uint64_t memory; /* highest use of memory, about, bytes */
+	uint64_t scratch; /* bytes kept in TMPDIR for the output */
 };
 
 #endif

@@ -73,6 +73,9 @@ void vs_op_plan_hits(struct vs_plan *p, enum vs_hits_format format,
 		return;
 	p->out_min = n_bytes;
 	p->out_max = n_bytes;
+	/* Distances wait for the last id where nothing can be left out. */
+	if (format == VS_HITS_USBIN && strcmp(p->out, "-") == 0)
+		p->scratch = n_queries * k * 4;
 }
 
 enum vs_publish vs_op_how(bool replace)

@@ -26,7 +26,8 @@ void vs_op_note_report(struct vs_ctx *ctx, const struct vs_query_report *r);
 
 /* Begins a plan: what is read, and the name of the output. */
 void vs_op_plan(struct vs_plan *p, const char *what, const char *out);
-/* The bytes of n_queries results of k in the formats that say it exactly. */
+/* After vs_op_plan: the bytes of n_queries results of k in the formats that say
+ * it exactly. */
 void vs_op_plan_hits(struct vs_plan *p, enum vs_hits_format format,
 		     uint64_t n_queries, uint32_t k);
 

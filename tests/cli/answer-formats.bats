@@ -102,6 +102,10 @@ same_as_vecs() { # IVECS FVECS USBIN NPY
 		vs-query -q -k 10 -o out/p.$f s.vss query.bvecs
 		[ "$bytes" = "$(wc -c < out/p.$f)" ]
 	done
+	vs-query -k 10 --plan -o out/p.usbin s.vss query.bvecs |
+		grep -q '^scratch_bytes: 0 #'
+	vs-query -k 10 --plan -f usbin -o - s.vss query.bvecs |
+		grep -q '^scratch_bytes: 2000 #'
 }
 
 @test "recall by usbin is recall by ivecs and fvecs, with and without ties" {
