@@ -76,9 +76,9 @@ const char *vs_vecs_name(const struct vs_vecs *v);
 size_t vs_vecs_n_files(const struct vs_vecs *v);
 const char *vs_vecs_file_path(const struct vs_vecs *v, size_t i);
 uint64_t vs_vecs_file_rows(const struct vs_vecs *v, size_t i);
-/* True when path is, or once written would be, a vector file of directory
- * dir. */
-bool vs_vecs_in_dir(struct vs_ctx *ctx, const char *dir, const char *path);
+/* True when path is, or once written would be, a file that is read for operand:
+ * itself, a vector file of a directory, or the file of a data set. */
+bool vs_vecs_reads(struct vs_ctx *ctx, const char *operand, const char *path);
 
 /* Rows first..first+n-1 (all exist) into rows, dense.  Every row's own header
  * is checked, and f32 and f16 must be finite (with allow_infinite: no NaN):

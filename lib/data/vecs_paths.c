@@ -154,14 +154,12 @@ static bool lies_in(struct vs_ctx *ctx, const char *dir, const char *path)
 	return same;
 }
 
-bool vs_vecs_in_dir(struct vs_ctx *ctx, const char *dir, const char *path)
+static bool is_in_dir(struct vs_ctx *ctx, const char *dir, const char *path)
 {
 	struct vs_names names;
 	bool is = false;
 	size_t i;
 
-	if (!vs_path_is_dir(ctx, dir))
-		return false;
 	if (vs_vecs_format_of_file(path) != VS_FMT_AUTO &&
 	    lies_in(ctx, dir, path))
 		return true;
@@ -179,4 +177,22 @@ bool vs_vecs_in_dir(struct vs_ctx *ctx, const char *dir, const char *path)
 	}
 	vs_names_free(ctx, &names);
 	return is;
+}
+
+bool vs_vecs_reads(struct vs_ctx *ctx, const char *operand, const char *path)
+{
+	const char *colon = vs_vecs_dataset(operand);
+	char *file;
+	bool same;
+
+	if (vs_path_same(ctx, operand, path))
+		return true;
+	if (vs_path_is_dir(ctx, operand))
+		return is_in_dir(ctx, operand, path);
+	if (colon == NULL)
+		return false;
+	file = vs_strndup(ctx, operand, (size_t)(colon - operand), NULL);
+	same = file != NULL && vs_path_same(ctx, file, path);
+	vs_free(ctx, file);
+	return same;
 }

@@ -9,8 +9,7 @@ int vs_op_check_out(struct vs_ctx *ctx, const char *out,
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (inputs[i] != NULL && (vs_path_same(ctx, out, inputs[i]) ||
-					  vs_vecs_in_dir(ctx, inputs[i], out)))
+		if (inputs[i] != NULL && vs_vecs_reads(ctx, inputs[i], out))
 			return vs_fail(err, VS_EUSAGE,
 				       "%s: is an input and the output; give "
 				       "the output another name", out);

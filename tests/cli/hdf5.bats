@@ -114,6 +114,14 @@ refused() { # STATUS WORDS OPERAND
 	refused 65 "is an HDF5 file; give it the suffix" small.fbin
 }
 
+@test "an output does not take the place of the file of a data set" {
+	cp small.hdf5 mine.hdf5
+	run vs-build -q --replace -i Flat -o mine.hdf5 mine.hdf5:train
+	[ "$status" -eq 2 ]
+	[[ $output == *"is an input and the output"* ]]
+	cmp small.hdf5 mine.hdf5
+}
+
 @test "damage is an error, never a crash" {
 	cp train.fbin fake.hdf5
 	refused 65 "" fake.hdf5

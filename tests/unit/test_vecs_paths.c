@@ -166,26 +166,31 @@ static void test_every_call_fails(void **state)
 	assert_true(fail_at > 30);
 }
 
-static void test_in_dir(void **state)
+static void test_reads(void **state)
 {
 	char link[TMPDIR_PATH_MAX];
 
 	(void)state;
 	put_bin("a.u8bin", 1, 1);
-	assert_true(vs_vecs_in_dir(&ctx, dir.path,
+	assert_true(vs_vecs_reads(&ctx, dir.path,
 				   tmpdir_file(&dir, "a.u8bin")));
-	assert_true(vs_vecs_in_dir(&ctx, dir.path,
+	assert_true(vs_vecs_reads(&ctx, dir.path,
 				   tmpdir_file(&dir, "new.fvecs")));
-	assert_false(vs_vecs_in_dir(&ctx, dir.path,
+	assert_false(vs_vecs_reads(&ctx, dir.path,
 				    tmpdir_file(&dir, "new.vsm")));
-	assert_false(vs_vecs_in_dir(&ctx, dir.path, "/a.u8bin"));
-	assert_false(vs_vecs_in_dir(&ctx, tmpdir_file(&dir, "a.u8bin"),
-				    tmpdir_file(&dir, "a.u8bin")));
+	assert_false(vs_vecs_reads(&ctx, dir.path, "/a.u8bin"));
+	put_bin("x.hdf5", 1, 1);
+	assert_true(vs_vecs_reads(&ctx, tmpdir_file(&dir, "x.hdf5:test"),
+				  tmpdir_file(&dir, "x.hdf5")));
+	assert_false(vs_vecs_reads(&ctx, tmpdir_file(&dir, "x.hdf5:test"),
+				   tmpdir_file(&dir, "a.u8bin")));
+	assert_true(vs_vecs_reads(&ctx, tmpdir_file(&dir, "a.u8bin"),
+				  tmpdir_file(&dir, "a.u8bin")));
 	snprintf(link, sizeof(link), "%s/sub", dir.path);
 	assert_int_equal(0, mkdir(link, 0777));
 	snprintf(link, sizeof(link), "%s/sub/out.vsm", dir.path);
 	assert_int_equal(0, symlink("../a.u8bin", link));
-	assert_true(vs_vecs_in_dir(&ctx, dir.path, link));
+	assert_true(vs_vecs_reads(&ctx, dir.path, link));
 }
 
 static int open_forced(const char *path, bool force, struct vs_vecs **v)
@@ -240,7 +245,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_every_call_fails, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(test_in_dir, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_force_rows, setup,
 						teardown),
 	};
