@@ -1,5 +1,5 @@
 /* Every call of the file and memory layers fails once, in turn, in a small
- * training, build, search, truth and merge: a clean error or the complete
+ * training, build, search, stream, truth and merge: a clean error or the complete
  * output, what stood there before intact, no stray temporary, no leak. */
 #include <errno.h>
 #include <setjmp.h>
@@ -77,6 +77,18 @@ static int query(struct vs_ctx *ctx, const char *out, bool replace,
 	struct vs_query_args a = { .io = io_of(&input, out, replace),
 				   .target = names.shard, .k = 20,
 				   .format = VS_HITS_VSH };
+	struct vs_query_report report;
+
+	return vs_op_query(ctx, &a, &report, err);
+}
+
+static int stream(struct vs_ctx *ctx, const char *out, bool replace,
+		  struct vs_err *err)
+{
+	const char *input = names.query;
+	struct vs_query_args a = { .io = io_of(&input, out, replace),
+				   .target = names.shard, .k = 20,
+				   .format = VS_HITS_TSV, .stream = true };
 	struct vs_query_report report;
 
 	return vs_op_query(ctx, &a, &report, err);
@@ -195,6 +207,7 @@ static void test_faults(void **state)
 	assert_int_equal(build(&ctx, names.shard, false, &err), 0);
 	check("query", query);
 	assert_int_equal(query(&ctx, names.hits, false, &err), 0);
+	check("stream", stream);
 	check("truth", truth);
 	check("merge", merge);
 }
