@@ -9,7 +9,9 @@
 #include "vs/num.h"
 #include "vs/vecs_stream.h"
 
-#define BLOCK_QUERIES 256 /* answered together, at most */
+/* Answered together, at most: many make a batch fast, but the first of them
+ * waits for the last. */
+#define BLOCK_QUERIES 1024
 
 /* Queries on their way from the pipe to the batch. */
 struct feed {
