@@ -1,6 +1,7 @@
 /* Every call of the file and memory layers fails once, in turn, in a small
- * training, build, search, stream, truth and merge: a clean error or the complete
- * output, what stood there before intact, no stray temporary, no leak. */
+ * training, build, search, stream, truth and merge: a clean error or the
+ * complete output, what stood there before intact, no stray temporary, no
+ * leak. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
