@@ -47,14 +47,18 @@ static int find_format(struct vs_vecs_stream *s, const char *path,
 			       "stream; expected fvecs, bvecs, fbin, f16bin, "
 			       "u8bin or i8bin; give --input-format",
 			       path);
-	if (s->info->layout == VS_LAYOUT_NPY || s->info->dtype == VS_I32)
+	if (s->info->layout != VS_LAYOUT_ROWS &&
+	    s->info->layout != VS_LAYOUT_BIN)
 		return vs_fail(err, VS_EUSAGE,
-			       "%s: %s; a stream can be fvecs, bvecs, fbin, "
-			       "f16bin, u8bin or i8bin",
-			       path,
-			       s->info->layout == VS_LAYOUT_NPY ?
-				       "npy says its length before its rows" :
-				       "rows of i32 are no queries");
+			       "%s: %s is read as a whole; expected fvecs, "
+			       "bvecs, fbin, f16bin, u8bin or i8bin",
+			       path, s->info->name);
+	if (s->info->dtype == VS_I32)
+		return vs_fail(err, VS_EUSAGE,
+			       "%s: %s has rows of i32, which are no queries; "
+			       "expected fvecs, bvecs, fbin, f16bin, u8bin or "
+			       "i8bin",
+			       path, s->info->name);
 	return 0;
 }
 

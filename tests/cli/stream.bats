@@ -250,11 +250,16 @@ for r in rows: out.write(bytes(x >> 1 for x in r))' >half.i8bin
 	run vs-query -q --stream -o - a.vss - <query.bvecs
 	[ "$status" -eq 2 ]
 	[[ $output == *'the name does not say the format of the stream'* ]]
-	run stream --input-format npy <query.bvecs
-	[ "$status" -eq 2 ]
-	[[ $output == *'npy says its length before its rows'* ]]
-	run stream --input-format ivecs <query.bvecs
-	[ "$status" -eq 2 ]
+	for f in npy hdf5; do
+		run stream --input-format $f <query.bvecs
+		[ "$status" -eq 2 ]
+		[[ $output == *"$f is read as a whole; expected fvecs"* ]]
+	done
+	for f in ivecs ibin; do
+		run stream --input-format $f <query.bvecs
+		[ "$status" -eq 2 ]
+		[[ $output == *'rows of i32, which are no queries'* ]]
+	done
 	run vs-query -q --stream -o - a.vss query.bvecs.zst
 	[ "$status" -eq 2 ]
 }
