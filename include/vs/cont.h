@@ -73,6 +73,11 @@ int vs_cont_add_raw(struct vs_ctx *ctx, struct vs_cont_writer *w, uint32_t tag,
 int vs_cont_write(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		  unsigned section, uint64_t offset, const void *buf, size_t n,
 		  struct vs_err *err) VS_MUST_CHECK;
+/* Makes all the room that zst sections will take, so that none is lacking after
+ * long work.  Blocks have at most `most` bytes: VS_CONT_SMALL_ZST where each
+ * section has no more, else UINT64_MAX. */
+int vs_cont_room_zst(struct vs_ctx *ctx, struct vs_cont_writer *w,
+		     uint64_t most, struct vs_err *err) VS_MUST_CHECK;
 /* A zst section: opened once all raw ones are added, appended to in order, and
  * closed by the next one or by publishing. */
 int vs_cont_add_zst(struct vs_ctx *ctx, struct vs_cont_writer *w, uint32_t tag,
@@ -90,8 +95,8 @@ int vs_cont_publish(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		    enum vs_publish how, struct vs_err *err) VS_MUST_CHECK;
 /* The size that a container will have, and the memory that writing it takes;
  * begin with zero and add its sections in order.  A zst section is known only
- * when it packs into one block of at most 4096 bytes, as the INFO of models
- * and shards does. */
+ * when it is small, as the INFO of models and shards is. */
+#define VS_CONT_SMALL_ZST 4096u
 struct vs_cont_sizes {
 	uint64_t sections; /* bytes after the front, rounded up */
 	uint64_t control;

@@ -12,6 +12,17 @@ size_t vs_zst_bound(size_t n);
  * the same zstd version.  *packed is the size used of cap. */
 int vs_zst_pack(struct vs_ctx *ctx, void *dst, size_t cap, const void *src,
 		size_t n, size_t *packed, struct vs_err *err) VS_MUST_CHECK;
+/* The same in memory of the caller's, so that room for it may be made before
+ * long work: vs_zst_work_bytes of the n given or of more, from vs_alloc. */
+struct vs_zst_work {
+	void *p;
+	size_t n_bytes;
+	void *dst; /* where frames go */
+	size_t cap;
+};
+size_t vs_zst_work_bytes(size_t n);
+int vs_zst_pack_in(const struct vs_zst_work *work, const void *src, size_t n,
+		   size_t *packed, struct vs_err *err) VS_MUST_CHECK;
 /* Exactly raw bytes must come out of one frame of exactly n bytes, whose
  * header states that size and whose window is at most 128 MiB; anything else
  * is VS_EDATA.  what names the thing in messages. */

@@ -18,7 +18,8 @@ void vs_cont_sizes_small_zst(struct vs_cont_sizes *s)
 {
 	s->sections += VS_CONT_ALIGN;
 	s->control += VS_CONT_RECORD_ZST;
-	s->memory_zst = VS_CONT_BLOCK + vs_zst_bound(VS_CONT_BLOCK);
+	s->memory_zst = VS_CONT_SMALL_ZST + vs_zst_bound(VS_CONT_SMALL_ZST) +
+			vs_zst_work_bytes(VS_CONT_SMALL_ZST);
 }
 
 uint64_t vs_cont_sizes_total(const struct vs_cont_sizes *s)

@@ -7,7 +7,6 @@
 #include "cont_write_int.h"
 #include "vs/mem.h"
 #include "vs/num.h"
-#include "vs/zst.h"
 
 static void derive_uuid(struct vs_hasher *h, struct vs_cont_head *head)
 {
@@ -78,7 +77,9 @@ void vs_cont_abort(struct vs_ctx *ctx, struct vs_cont_writer *w)
 		vs_free(ctx, w->part[i].known);
 		vs_free(ctx, w->part[i].tail);
 	}
-	vs_free(ctx, w->packed);
+	vs_free(ctx, w->room.raw);
+	vs_free(ctx, w->room.work.dst);
+	vs_free(ctx, w->room.work.p);
 	vs_free(ctx, w->path);
 	vs_free(ctx, w);
 }
@@ -258,12 +259,11 @@ static int pack_tail(struct vs_ctx *ctx, struct vs_cont_writer *w,
 
 	if (s->n_tail == 0)
 		return 0;
-	rc = vs_zst_pack(ctx, w->packed, vs_zst_bound(VS_CONT_BLOCK), s->tail,
-			 s->n_tail, &n, err);
+	rc = vs_zst_pack_in(&w->room.work, w->room.raw, s->n_tail, &n, err);
 	if (rc != 0)
 		return rc;
-	rc = vs_out_pwrite(ctx, w->out, w->packed, n, e->offset + e->stored,
-			   err);
+	rc = vs_out_pwrite(ctx, w->out, w->room.work.dst, n,
+			   e->offset + e->stored, err);
 	if (rc != 0)
 		return rc;
 	e->stored += n;
@@ -271,7 +271,7 @@ static int pack_tail(struct vs_ctx *ctx, struct vs_cont_writer *w,
 	e->n_blocks++;
 	s->n_tail = 0;
 	vs_put_le64(record, e->stored);
-	vs_put_le64(record + 8, vs_hash64(w->packed, n));
+	vs_put_le64(record + 8, vs_hash64(w->room.work.dst, n));
 	return vs_buf_append(ctx, &s->records, record, sizeof(record), err);
 }
 
@@ -294,8 +294,31 @@ int vs_cont_close_packed(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		return vs_cont_fail_use(w, e->tag, "ends within an item", err);
 	e->count = e->raw / e->item;
 	w->end = e->offset + e->stored;
-	vs_free(ctx, w->part[i].tail);
-	w->part[i].tail = NULL;
+	return 0;
+}
+
+int vs_cont_room_zst(struct vs_ctx *ctx, struct vs_cont_writer *w,
+		     uint64_t most, struct vs_err *err)
+{
+	struct vs_cont_room *r = &w->room;
+	struct vs_err why;
+
+	if (r->most != 0)
+		return 0;
+	vs_err_clear(&why);
+	most = vs_min_u64(most, VS_CONT_BLOCK);
+	r->work.cap = vs_zst_bound((size_t)most);
+	r->work.n_bytes = vs_zst_work_bytes((size_t)most);
+	r->raw = vs_alloc(ctx, (size_t)most, 1, "bytes to pack", &why);
+	if (r->raw != NULL)
+		r->work.dst = vs_alloc(ctx, r->work.cap, 1, "packed bytes",
+				       &why);
+	if (r->work.dst != NULL)
+		r->work.p = vs_alloc(ctx, r->work.n_bytes, 1,
+				     "work areas of zstd", &why);
+	if (r->work.p == NULL)
+		return vs_fail(err, VS_ENOMEM, "%s: %s", w->path, why.msg);
+	r->most = (size_t)most;
 	return 0;
 }
 
@@ -303,10 +326,11 @@ int vs_cont_add_zst(struct vs_ctx *ctx, struct vs_cont_writer *w, uint32_t tag,
 		    uint32_t item, unsigned *section, struct vs_err *err)
 {
 	struct vs_cont_entry *e = NULL;
-	struct vs_cont_part *s;
 	int rc;
 
 	rc = vs_cont_close_packed(ctx, w, err);
+	if (rc == 0)
+		rc = vs_cont_room_zst(ctx, w, UINT64_MAX, err);
 	if (rc == 0)
 		rc = add_entry(w, tag, item, &e, err);
 	if (rc != 0)
@@ -314,14 +338,7 @@ int vs_cont_add_zst(struct vs_ctx *ctx, struct vs_cont_writer *w, uint32_t tag,
 	e->codec = VS_CODEC_ZST;
 	w->packing = true;
 	*section = w->front.n_sections - 1;
-	s = &w->part[*section];
-	if (w->packed == NULL)
-		w->packed = vs_alloc(ctx, vs_zst_bound(VS_CONT_BLOCK), 1,
-				     "packed block", err);
-	if (w->packed == NULL)
-		return VS_ENOMEM;
-	s->tail = vs_alloc(ctx, VS_CONT_BLOCK, 1, "block buffer", err);
-	return s->tail == NULL ? VS_ENOMEM : 0;
+	return 0;
 }
 
 int vs_cont_append(struct vs_ctx *ctx, struct vs_cont_writer *w,
@@ -340,9 +357,13 @@ int vs_cont_append(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		return vs_cont_fail_use(w, w->front.entry[section].tag,
 					"appended to while it is not open",
 					err);
+	if (w->room.most < VS_CONT_BLOCK && n > w->room.most - s->n_tail)
+		return vs_cont_fail_use(w, w->front.entry[section].tag,
+					"has more bytes than there is room for",
+					err);
 	for (; rc == 0 && n != 0; n -= take, p += take) {
 		take = vs_min_size(n, VS_CONT_BLOCK - s->n_tail);
-		memcpy(s->tail + s->n_tail, p, take);
+		memcpy(w->room.raw + s->n_tail, p, take);
 		s->n_tail += take;
 		if (s->n_tail == VS_CONT_BLOCK)
 			rc = pack_tail(ctx, w, err);

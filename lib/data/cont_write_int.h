@@ -5,6 +5,7 @@
 #define VS_CONT_WRITE_INT_H
 
 #include "cont_int.h"
+#include "vs/zst.h"
 
 /* What only the writer knows of a section. */
 struct vs_cont_part {
@@ -12,11 +13,18 @@ struct vs_cont_part {
 	atomic_uchar *known;	   /* raw: per block, its record is there */
 	atomic_uint_fast64_t done; /* raw: bytes written */
 	/* The block being filled: of raw sections from calls in ascending
-	 * order, of zst sections from appends. */
+	 * order; of zst sections, from appends, it stands in the room. */
 	uint8_t *tail;
 	uint64_t tail_end;     /* section offset where the tail ends */
 	size_t n_tail;	       /* bytes in it */
 	atomic_flag tail_busy; /* a thread is at the tail */
+};
+
+/* Where blocks are packed. */
+struct vs_cont_room {
+	size_t most; /* raw bytes of a block; 0: there is no room yet */
+	uint8_t *raw;
+	struct vs_zst_work work; /* with its destination */
 };
 
 struct vs_cont_writer {
@@ -24,8 +32,8 @@ struct vs_cont_writer {
 	char *path; /* outlives out, for messages */
 	struct vs_cont_front front;
 	uint64_t end;	 /* of the last section */
-	bool packing;	 /* the last section is a zst one, still open */
-	uint8_t *packed; /* room for one packed block */
+	bool packing; /* the last section is a zst one, still open */
+	struct vs_cont_room room;
 	struct vs_cont_part part[VS_CONT_SECTIONS_MAX];
 };
 

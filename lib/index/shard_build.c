@@ -18,6 +18,7 @@
 #include "vs/yaml.h"
 
 #define BLOCK_BYTES (2u << 20) /* rows read at a time */
+#define LATE_HEADS 40 /* blocks of memory: three a section, and some */
 
 static int stopped(struct vs_err *err)
 {
@@ -416,6 +417,7 @@ static int place_all(struct vs_build *b, struct vs_err *err)
 
 static void build_clear(struct vs_build *b)
 {
+	vs_free(b->ctx, b->late);
 	vs_cont_abort(b->ctx, b->w);
 	vs_cell_log_clear(&b->log);
 	vs_hasher_destroy(b->ctx, b->hasher);
@@ -428,6 +430,64 @@ static void build_clear(struct vs_build *b)
 	vs_free(b->ctx, b->next);
 	vs_code8_free(b->ctx, &b->code8);
 	vs_build_range_free(b);
+}
+
+/* Bytes of the shard when its rows take this many panels. */
+static uint64_t size_of(const struct vs_build *b, uint64_t panels,
+			struct vs_cont_sizes *out)
+{
+	struct vs_cont_sizes s = { 0 };
+	uint64_t slots = panels * VS_PANEL_ROWS;
+
+	if (b->spec->model != NULL)
+		vs_cont_sizes_raw(&s, (uint64_t)b->nlist * b->src->dim * 4);
+	vs_cont_sizes_raw(&s, ((uint64_t)b->nlist + 1) * 8);
+	vs_cont_sizes_raw(&s, panels * b->panel_bytes);
+	vs_cont_sizes_raw(&s, slots * 4);
+	vs_cont_sizes_raw(&s, slots * b->id_size);
+	if (b->norms)
+		vs_cont_sizes_raw(&s, slots * 4);
+	if (b->code8.mid != NULL) {
+		vs_cont_sizes_raw(&s, (2 * (uint64_t)b->src->dim + 1) * 4);
+		vs_cont_sizes_raw(&s,
+				  panels * vs_panel_bytes(VS_U8, b->src->dim));
+		vs_cont_sizes_raw(&s, slots * 4);
+	}
+	vs_cont_sizes_small_zst(&s);
+	*out = s;
+	return vs_cont_sizes_total(&s);
+}
+
+/* At worst every cell but one holds a single row. */
+static uint64_t most_panels(const struct vs_build *b)
+{
+	uint64_t panels = vs_panels_of(b->src->n_rows);
+
+	if (b->spec->index.family == VS_FAMILY_FLAT)
+		return panels;
+	return panels + vs_min_u64(b->nlist, b->src->n_rows);
+}
+
+/* Sections are added, and a range of one panel is had, once all rows have their
+ * cells: what these take is held from the beginning, so that a ceiling that is
+ * too small is seen before the work. */
+static int hold_late(struct vs_build *b, struct vs_err *err)
+{
+	struct vs_cont_sizes sizes;
+	uint64_t n;
+
+	size_of(b, most_panels(b), &sizes);
+	n = sizes.memory + ((uint64_t)b->nlist + 1) * 8 +
+	    VS_PANEL_ROWS * ((uint64_t)b->row_bytes + 8);
+	b->late = vs_alloc(b->ctx, 1, n + LATE_HEADS * 2 * VS_ALIGN,
+			   "sections of the shard", err);
+	return b->late == NULL ? VS_ENOMEM : 0;
+}
+
+static void release_late(struct vs_build *b)
+{
+	vs_free(b->ctx, b->late);
+	b->late = NULL;
 }
 
 static int build_alloc(struct vs_build *b, struct vs_err *err)
@@ -466,6 +526,8 @@ static int build_alloc(struct vs_build *b, struct vs_err *err)
 	b->next = vs_zalloc(ctx, n_cells, 8, "cells", err);
 	if (b->next == NULL)
 		return VS_ENOMEM;
+	if (hold_late(b, err) != 0)
+		return VS_ENOMEM;
 	return vs_build_slots_alloc(b, err);
 }
 
@@ -493,10 +555,13 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 				      b->spec->checkpoint_secs, err);
 	if (rc == 0)
 		rc = vs_cont_create(b->ctx, path, &head, &b->w, err);
+	if (rc == 0)
+		rc = vs_cont_room_zst(b->ctx, b->w, VS_CONT_SMALL_ZST, err);
 	if (rc == 0 && b->spec->index.family == VS_FAMILY_IVF)
 		rc = assign_all(b, err);
 	if (rc == 0)
 		rc = lay_out(b, err);
+	release_late(b);
 	if (rc == 0)
 		rc = add_sections(b, err);
 	if (rc == 0)
@@ -515,51 +580,22 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 	return rc;
 }
 
-/* Bytes of the shard when its rows take this many panels. */
-static uint64_t size_of(const struct vs_build *b, uint64_t panels,
-			struct vs_cont_sizes *out)
-{
-	struct vs_cont_sizes s = { 0 };
-	uint64_t slots = panels * VS_PANEL_ROWS;
-
-	if (b->spec->model != NULL)
-		vs_cont_sizes_raw(&s, (uint64_t)b->nlist * b->src->dim * 4);
-	vs_cont_sizes_raw(&s, ((uint64_t)b->nlist + 1) * 8);
-	vs_cont_sizes_raw(&s, panels * b->panel_bytes);
-	vs_cont_sizes_raw(&s, slots * 4);
-	vs_cont_sizes_raw(&s, slots * b->id_size);
-	if (b->norms)
-		vs_cont_sizes_raw(&s, slots * 4);
-	if (b->code8.mid != NULL) {
-		vs_cont_sizes_raw(&s, (2 * (uint64_t)b->src->dim + 1) * 4);
-		vs_cont_sizes_raw(&s,
-				  panels * vs_panel_bytes(VS_U8, b->src->dim));
-		vs_cont_sizes_raw(&s, slots * 4);
-	}
-	vs_cont_sizes_small_zst(&s);
-	*out = s;
-	return vs_cont_sizes_total(&s);
-}
-
-/* The range of a build, beside the buffers of its writer: how far the memory
+/* The range of a build, beside what its writer holds: how far the memory
  * ceiling makes it go.  Nothing allocated is touched. */
 static int plan_range(struct vs_build *b, const struct vs_cont_sizes *sizes,
 		      uint64_t *most, struct vs_err *err)
 {
-	void *raw, *zst;
+	void *raw, *zst = vs_alloc(b->ctx, 1, sizes->memory_zst,
+				   "work areas of zstd", err);
 	int rc;
 
-	raw = vs_alloc(b->ctx, 1, sizes->memory, "block buffers", err);
-	if (raw == NULL)
+	release_late(b);
+	if (zst == NULL)
 		return VS_ENOMEM;
-	rc = vs_build_range_alloc(b, most, err);
-	if (rc == 0) {
-		zst = vs_alloc(b->ctx, 1, sizes->memory_zst, "block buffer",
-			       err);
-		rc = zst == NULL ? VS_ENOMEM : 0;
-		vs_free(b->ctx, zst);
-	}
+	raw = vs_alloc(b->ctx, 1, sizes->memory, "sections of the shard", err);
+	rc = raw == NULL ? VS_ENOMEM : vs_build_range_alloc(b, most, err);
 	vs_free(b->ctx, raw);
+	vs_free(b->ctx, zst);
 	return rc;
 }
 
@@ -595,11 +631,7 @@ static int plan(struct vs_build *b, struct vs_err *err)
 	p->n_passes = flat ? 1 : 1 + vs_div_up(panels, most == 0 ? 1 : most);
 	p->memory = atomic_load(&b->ctx->mem_peak);
 	p->out_min = size_of(b, vs_panels_of(n), &sizes);
-	/* At worst every cell but one holds a single row. */
-	p->out_max = flat ? p->out_min :
-			    size_of(b, vs_panels_of(n) +
-					       vs_min_u64(b->nlist, n),
-				    &sizes);
+	p->out_max = size_of(b, most_panels(b), &sizes);
 	return 0;
 }
 

@@ -41,6 +41,7 @@ struct vs_build {
 	uint64_t *range_ids;
 
 	/* writing */
+	void *late; /* room for what is allocated after the work of assigning */
 	struct vs_cont_writer *w;
 	unsigned sec_rows, sec_terms, sec_ids;
 	unsigned sec_norms, sec_codes, sec_slack;

@@ -55,7 +55,9 @@ int vs_model_write(struct vs_ctx *ctx, const char *path,
 
 	if (rc != 0)
 		return rc;
-	rc = vs_cont_add_raw(ctx, w, VS_SEC_CENT, n, 4, &section, err);
+	rc = vs_cont_room_zst(ctx, w, VS_CONT_SMALL_ZST, err);
+	if (rc == 0)
+		rc = vs_cont_add_raw(ctx, w, VS_SEC_CENT, n, 4, &section, err);
 	if (rc == 0)
 		rc = vs_cont_write(ctx, w, section, 0, m->centroids, n * 4,
 				   err);

@@ -42,27 +42,61 @@ size_t vs_zst_bound(size_t n)
 	return ZSTD_compressBound(n);
 }
 
-int vs_zst_pack(struct vs_ctx *ctx, void *dst, size_t cap, const void *src,
-		size_t n, size_t *packed, struct vs_err *err)
+/* zstd chooses its tables by size, in classes that end at these; within a
+ * class more bytes want more room. */
+size_t vs_zst_work_bytes(size_t n)
 {
-	ZSTD_CCtx *z = ZSTD_createCCtx_advanced(memory_of(ctx));
+	static const size_t ends[] = { 16u << 10, 128u << 10, 256u << 10 };
+	size_t most = 0, i, want;
+
+	for (i = 0; i <= sizeof(ends) / sizeof(ends[0]); i++) {
+		bool last = i == sizeof(ends) / sizeof(ends[0]) || n <= ends[i];
+
+		want = ZSTD_estimateCCtxSize_usingCParams(
+			ZSTD_getCParams(LEVEL, last ? n : ends[i], 0));
+		most = want > most ? want : most;
+		if (last)
+			break;
+	}
+	return most;
+}
+
+int vs_zst_pack_in(const struct vs_zst_work *work, const void *src, size_t n,
+		   size_t *packed, struct vs_err *err)
+{
+	ZSTD_CCtx *z = ZSTD_initStaticCCtx(work->p, work->n_bytes);
 	size_t r;
 
 	if (z == NULL)
-		return fail_memory(ctx, err);
-	r = ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
+		return vs_fail(err, VS_EINTERNAL,
+			       "zstd: a work area of %zu bytes is too small",
+			       work->n_bytes);
+	/* A static context begins with zeros, not with zstd's defaults. */
+	r = ZSTD_CCtx_reset(z, ZSTD_reset_session_and_parameters);
 	if (!ZSTD_isError(r))
-		r = ZSTD_compress2(z, dst, cap, src, n);
-	ZSTD_freeCCtx(z);
-	if (ZSTD_isError(r)) {
-		if (ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation)
-			return fail_memory(ctx, err);
+		r = ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
+	if (!ZSTD_isError(r))
+		r = ZSTD_compress2(z, work->dst, work->cap, src, n);
+	if (ZSTD_isError(r))
 		return vs_fail(err, VS_EINTERNAL,
 			       "zstd: cannot pack %zu bytes into %zu: %s", n,
-			       cap, ZSTD_getErrorName(r));
-	}
+			       work->cap, ZSTD_getErrorName(r));
 	*packed = r;
 	return 0;
+}
+
+int vs_zst_pack(struct vs_ctx *ctx, void *dst, size_t cap, const void *src,
+		size_t n, size_t *packed, struct vs_err *err)
+{
+	struct vs_zst_work work = { NULL, vs_zst_work_bytes(n), dst, cap };
+	int rc;
+
+	work.p = vs_alloc(ctx, work.n_bytes, 1, "work areas of zstd", err);
+	if (work.p == NULL)
+		return VS_ENOMEM;
+	rc = vs_zst_pack_in(&work, src, n, packed, err);
+	vs_free(ctx, work.p);
+	return rc;
 }
 
 /* The header of the one frame that should stand at src. */

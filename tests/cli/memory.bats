@@ -62,3 +62,18 @@ watch() {
 	[[ $output == *--memory* ]]
 	[ -z "$(ls -A out)" ]
 }
+
+@test "too little memory for hits is said before the search, with the file" {
+	data=$VS_TOP/datasets/sift20k
+	# what zstd wants is part of the plan of a build
+	for m in 2500K 3M 3500K; do
+		vs-build -q --memory $m -i Flat -o $m.vss "$data/base.bvecs"
+		vs-build -q --memory $m -i Flat --plan -o p.vss \
+			"$data/base.bvecs"
+		cmp 2500K.vss $m.vss
+	done
+	run vs-query -q --memory 1M -o few.vsh 3M.vss "$data/query.bvecs"
+	[ "$status" -eq 71 ]
+	[[ $output == *'few.vsh: '*zstd*--memory* ]]
+	[ ! -e few.vsh ]
+}
