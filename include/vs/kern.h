@@ -257,6 +257,9 @@ static inline double vs_f32_gamma(size_t d)
 	return ((double)d + 8) * 0x1p-23;
 }
 
+/* Below this norm of both sides no partial sum of x.q overflows a float. */
+#define VS_IP_NORM_MAX 0x1p63
+
 /* limit and gain of one query from the running k-th canonical key thr
  * (+INFINITY: everything passes) and |q|^2 in double. */
 void vs_tile_limit_l2(float thr, double q_norm2, size_t d, float *limit,

@@ -183,6 +183,14 @@ static double lowered(float thr)
 	return (double)thr - (fabs((double)thr) * 0x1p-21 + 0x1p-100);
 }
 
+/* Linear bounds that every row passes. */
+static void pass_all_linear(struct vs_group *g, unsigned i)
+{
+	g->c[i] = -INFINITY;
+	g->g0[i] = 0;
+	g->g1[i] = 0;
+}
+
 /* A limit of linear bounds from doubles, lowered by more than roundings add. */
 static void put_linear(struct vs_group *g, unsigned i, double c, double g0,
 		       double g1)
@@ -211,23 +219,32 @@ static void limit_codes(const struct vs_batch *b, const struct vs_query *q,
 {
 	const struct vs_code8_query *code = &q->code;
 	double most, gamma = vs_f32_gamma(b->spec.queries.dim);
-	double c, g0 = 0;
+	double c, g0 = 0, t0 = 0; /* no hit has a larger term */
 
 	switch (b->spec.metric) {
 	case VS_L2: /* 2 x.q < |x|^2 + |q|^2 - thr; a term is |x|^2 rounded */
 		most = (double)thr * (1 + 2 * gamma) + 0x1p-120;
 		c = (q->norm2 - most) / 2;
 		g0 = 0.5 * (1 - 0x1p-22);
+		t0 = 4 * (q->norm2 + most); /* |x| <= |q| + |x - q| */
 		break;
 	case VS_COSINE:
 		c = thr >= -1e30f ? 0 : -(double)INFINITY;
 		g0 = thr >= -1e30f ? lowered(thr) * q->norm : 0;
+		t0 = VS_COSINE_NORM_MAX;
 		break;
-	default:
-		c = (double)thr;
+	default: /* underflow and overflow as in vs_tile_limit_ip */
+		c = q->norm < VS_IP_NORM_MAX ?
+			    (double)thr - b->spec.queries.dim * 0x1p-125 :
+			    -(double)INFINITY;
 	}
-	put_linear(g, i, (c - code->base) / code->t, g0 / code->t,
-		   -code->reach / code->t);
+	/* A product beyond floats would reject a row whatever its slack takes
+	 * away; where a hit could have one, everything passes. */
+	if (g0 / code->t * fmax(t0, 1) < 0x1p127)
+		put_linear(g, i, (c - code->base) / code->t, g0 / code->t,
+			   -code->reach / code->t);
+	else
+		pass_all_linear(g, i);
 }
 
 /* Floats under cosine: a term is |x|. */

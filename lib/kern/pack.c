@@ -8,9 +8,6 @@
 #include <float.h>
 #include <string.h>
 
-/* Below this norm of both sides no partial sum of x.q overflows a float. */
-#define NORM_IP_MAX 0x1p63
-
 void vs_pack_panel_u8(const uint8_t *const rows[VS_PANEL_ROWS], size_t d,
 		      uint8_t *panel)
 {
@@ -176,7 +173,7 @@ float vs_term_ip_f32(const float *row, size_t d)
 {
 	double norm = sqrt(vs_norm2_f32(row, d));
 
-	return norm >= NORM_IP_MAX ? INFINITY : round_up(norm);
+	return norm >= VS_IP_NORM_MAX ? INFINITY : round_up(norm);
 }
 
 void vs_tile_limit_l2(float thr, double q_norm2, size_t d, float *limit,
@@ -194,7 +191,7 @@ void vs_tile_limit_ip(float thr, double q_norm2, size_t d, float *limit,
 {
 	double norm = sqrt(q_norm2);
 
-	if (norm >= NORM_IP_MAX) {
+	if (norm >= VS_IP_NORM_MAX) {
 		*limit = INFINITY;
 		*gain = 0;
 		return;

@@ -171,6 +171,25 @@ static double norm2(const float *v, uint32_t dim)
 	return sum;
 }
 
+static double lanes64(const float *q, const float *row, uint32_t dim)
+{
+	volatile double lane[16] = { 0 };
+	uint32_t x;
+	int w;
+
+	for (x = 0; x < dim; x++)
+		lane[x % 16] = lane[x % 16] + (double)q[x] * (double)row[x];
+	for (w = 8; w > 0; w /= 2)
+		for (x = 0; x < (uint32_t)w; x++)
+			lane[x] = lane[x] + lane[x + (uint32_t)w];
+	return lane[0];
+}
+
+static bool moderate(double norm)
+{
+	return norm >= 0x1p-60 && norm <= 0x1p60;
+}
+
 static int64_t float_key(enum vs_metric metric, const float *q,
 			 const float *row, uint32_t dim)
 {
@@ -178,6 +197,12 @@ static int64_t float_key(enum vs_metric metric, const float *q,
 	double norms = (double)(float)sqrt(norm2(row, dim)) *
 		       sqrt(norm2(q, dim));
 
+	if (!moderate(sqrt(norm2(row, dim))) || !moderate(sqrt(norm2(q, dim)))) {
+		/* products would leave the range of floats */
+		norms = sqrt(norm2(row, dim)) * sqrt(norm2(q, dim));
+		if (metric == VS_COSINE)
+			value = lanes64(q, row, dim);
+	}
 	if (metric == VS_COSINE)
 		value = norms > 0 ? value / norms : 0;
 	return vs_key_of_f32((float)value, vs_metric_is_similarity(metric));

@@ -253,6 +253,104 @@ static void test_equals_brute_force(void **state)
 	tmpdir_remove(&dir);
 }
 
+/* Flat, of what g and q hold, against brute force. */
+static void check_flat(struct gendata *g, const struct gendata *q,
+		       enum vs_metric metric, struct tmpdir *dir)
+{
+	const char *path = tmpdir_file(dir, "flat.vss");
+	struct vs_hit *hits = calloc(q->n * K, sizeof(*hits)), want[K];
+	struct vs_model m;
+	struct vs_ctx ctx;
+	uint64_t i;
+
+	start(&ctx, 1);
+	make_model(&ctx, g, metric, 0, &m);
+	build(&ctx, path, g, &m);
+	search(&ctx, path, q, 1, hits, NULL);
+	for (i = 0; i < q->n; i++) {
+		gendata_knn(metric, q, i, g, NULL, K, want);
+		assert_same_hits(hits + i * K, want, K);
+	}
+	assert_int_equal(ctx.mem_now, 0);
+	free(hits);
+}
+
+/* Where bounds leave the range of floats, nothing may be rejected. */
+static void test_odd_scales(void **state)
+{
+	static const struct {
+		float rows, queries;
+	} scale[] = {
+		{ 3e-18f, 3e-18f }, { 1e-2f, 1e-36f }, { 1e-20f, 1e-20f },
+		{ 1e10f, 1e-30f },  { 1e15f, 1e15f },  { 1e-36f, 1e15f },
+	};
+	struct gendata g, q;
+	struct tmpdir dir;
+	unsigned i, metric;
+	uint64_t x;
+
+	(void)state;
+	tmpdir_make(&dir);
+	for (i = 0; i < 6; i++)
+		for (metric = VS_L2; metric <= VS_L1; metric++) {
+			gendata_make(&g, VS_F32, 500, 12, 200, 1);
+			gendata_make(&q, VS_F32, 3, 12, 200, 2);
+			for (x = 0; x < g.n * g.dim; x++)
+				g.f32[x] *= scale[i].rows;
+			for (x = 0; x < q.n * q.dim; x++)
+				q.f32[x] *= scale[i].queries;
+			check_flat(&g, &q, (enum vs_metric)metric, &dir);
+			gendata_free(&g);
+			gendata_free(&q);
+		}
+	tmpdir_remove(&dir);
+}
+
+/* One step of the bound overflows though its factors do not. */
+static void test_bound_overflows(void **state)
+{
+	struct gendata g, q;
+	struct tmpdir dir;
+	uint64_t i;
+
+	(void)state;
+	tmpdir_make(&dir);
+	gendata_make(&g, VS_F32, 4000, 2, 200, 1);
+	gendata_make(&q, VS_F32, 1, 2, 200, 2);
+	for (i = 0; i < g.n; i++) {
+		g.f32[2 * i] = 0;
+		g.f32[2 * i + 1] = (i % 2 ? 1 : -1) *
+				   (1.2f + 0.3f * (float)(i * 7919 % 4000) /
+						   4000);
+	}
+	g.f32[2 * 3000] = 1.549f;
+	g.f32[2 * 3000 + 1] = 0;
+	q.f32[0] = 0.58f;
+	q.f32[1] = 3.16e-35f;
+	check_flat(&g, &q, VS_L2, &dir);
+	gendata_free(&g);
+	gendata_free(&q);
+
+	/* Products whose sums are infinite on their way. */
+	gendata_make(&g, VS_F32, 200, 33, 200, 1);
+	gendata_make(&q, VS_F32, 1, 33, 200, 2);
+	for (i = 0; i < 33; i++)
+		q.f32[i] = i % 16 == 0 ? 0x1p79f : 0;
+	memset(g.f32, 0, 200 * 33 * sizeof(float));
+	for (i = 0; i < 200; i++) {
+		g.f32[i * 33] = 0x1p48f * (0.9f - 0.0001f * (float)i);
+		g.f32[i * 33 + 16] = -0x1p44f;
+		g.f32[i * 33 + 32] = (float)i * 0x1p40f;
+	}
+	g.f32[100 * 33] = 0x1p48f;
+	g.f32[100 * 33 + 16] = 0x1p48f;
+	g.f32[100 * 33 + 32] = -1.3f * 0x1p48f;
+	check_flat(&g, &q, VS_IP, &dir);
+	gendata_free(&g);
+	gendata_free(&q);
+	tmpdir_remove(&dir);
+}
+
 /* Fewer rows than k, empty cells, one row. */
 static void test_few_rows(void **state)
 {
@@ -501,6 +599,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equals_brute_force),
+		cmocka_unit_test(test_odd_scales),
+		cmocka_unit_test(test_bound_overflows),
 		cmocka_unit_test(test_few_rows),
 		cmocka_unit_test(test_no_rows),
 		cmocka_unit_test(test_deep_check),
