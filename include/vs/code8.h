@@ -34,12 +34,18 @@ bool vs_code8_wanted(enum vs_dtype dtype, enum vs_metric metric, uint32_t dim);
 /* How many sample rows ranges are learnt from, at most. */
 uint64_t vs_code8_sample(uint32_t dim);
 
-/* Learns the ranges from n >= 1 sample rows [n][dim]: from the smallest to the
- * largest value of each dimension but for one of 2,048 at each end.  Parallel.
- */
-int vs_code8_train(struct vs_ctx *ctx, const float *rows, size_t n,
-		   uint32_t dim, struct vs_code8 *out,
-		   struct vs_err *err) VS_MUST_CHECK;
+/* Sample rows [n][dim], n >= 1, of f32 or f16. */
+struct vs_code8_rows {
+	const void *p;
+	enum vs_dtype dtype;
+	size_t n;
+	uint32_t dim;
+};
+
+/* Learns the ranges from a sample: from the smallest to the largest value of
+ * each dimension but for one of 2,048 at each end.  Parallel. */
+int vs_code8_train(struct vs_ctx *ctx, const struct vs_code8_rows *sample,
+		   struct vs_code8 *out, struct vs_err *err) VS_MUST_CHECK;
 int vs_code8_alloc(struct vs_ctx *ctx, uint32_t dim, struct vs_code8 *out,
 		   struct vs_err *err) VS_MUST_CHECK;
 void vs_code8_free(struct vs_ctx *ctx, struct vs_code8 *c);

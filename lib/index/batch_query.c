@@ -123,12 +123,13 @@ int vs_batch_code(struct vs_ctx *ctx, struct vs_batch *b,
 
 	if (b->code8 == c)
 		return 0;
-	b->code8 = c;
+	b->code8 = NULL; /* until all are coded */
 	if (b->own_bytes == NULL)
 		b->own_bytes = vs_alloc(ctx, q->n, q->dim, "codes of queries",
 					err);
 	if (b->own_bytes == NULL)
 		return VS_ENOMEM;
+	b->code8 = c;
 	return vs_par_for(ctx, (size_t)q->n, code_query, b, err);
 }
 

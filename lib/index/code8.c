@@ -12,9 +12,10 @@
 #include "vs/mem.h"
 #include "vs/num.h"
 #include "vs/par.h"
+#include "vs/widen.h"
 
 #define SAMPLE_ROWS 8192u
-#define SAMPLE_BYTES (16u << 20)
+#define SAMPLE_BYTES (4u << 20) /* as f32: every ceiling has room for it */
 #define TAIL 2048u /* one value of so many is left out at each end */
 #define WIDER (1 + 0x1p-20)
 #define KAPPA_MIN 0x1p-60f
@@ -56,8 +57,7 @@ int vs_code8_alloc(struct vs_ctx *ctx, uint32_t dim, struct vs_code8 *out,
 }
 
 struct train {
-	const float *rows;
-	size_t n;
+	const struct vs_code8_rows *sample;
 	struct vs_code8 *code;
 	float **column; /* [n_threads][n] */
 };
@@ -73,16 +73,19 @@ static int train_dim(void *arg, size_t item, unsigned thread,
 		     struct vs_err *err)
 {
 	struct train *t = arg;
+	const struct vs_code8_rows *s = t->sample;
 	float *v = t->column[thread];
-	size_t i, tail = t->n / TAIL;
+	size_t i, tail = s->n / TAIL, size = vs_dtype_size(s->dtype);
 	double lo, hi, step;
 
 	(void)err;
-	for (i = 0; i < t->n; i++)
-		v[i] = t->rows[i * t->code->dim + item];
-	qsort(v, t->n, sizeof(*v), compare_floats);
+	for (i = 0; i < s->n; i++)
+		vs_row_widen(s->dtype,
+			     (const uint8_t *)s->p + (i * s->dim + item) * size,
+			     1, &v[i]);
+	qsort(v, s->n, sizeof(*v), compare_floats);
 	lo = (double)v[tail];
-	hi = (double)v[t->n - 1 - tail];
+	hi = (double)v[s->n - 1 - tail];
 	step = (hi - lo) / 255;
 	/* A step that is no normal float would only make roundings. */
 	if (!(step >= 0x1p-120 && step <= 0x1p120))
@@ -92,19 +95,23 @@ static int train_dim(void *arg, size_t item, unsigned thread,
 	return 0;
 }
 
-/* How large |f| is beside |q| for queries like the sample. */
-static float typical_kappa(const struct vs_code8 *c, const float *rows,
-			   size_t n, int8_t *codes)
+/* How large |f| is beside |q| for queries like the sample.  row, codes: scratch
+ * of one row. */
+static float typical_kappa(const struct vs_code8 *c,
+			   const struct vs_code8_rows *s, float *row,
+			   int8_t *codes)
 {
+	size_t bytes = c->dim * vs_dtype_size(s->dtype);
 	struct vs_code8 unit = *c;
 	struct vs_code8_query q;
 	double sum = 0, norm2;
-	size_t i, used = 0, most = vs_min_size(n, KAPPA_ROWS);
+	size_t i, used = 0, most = vs_min_size(s->n, KAPPA_ROWS);
 
 	unit.kappa = KAPPA_MIN; /* reach is |f| / KAPPA_MIN then */
 	for (i = 0; i < most; i++) {
-		const float *row = rows + n / most * i * c->dim;
-
+		vs_row_widen(s->dtype,
+			     (const uint8_t *)s->p + s->n / most * i * bytes,
+			     c->dim, row);
 		norm2 = vs_norm2_f32(row, c->dim);
 		if (!(norm2 > 0x1p-100 && norm2 < 0x1p100))
 			continue;
@@ -117,20 +124,25 @@ static float typical_kappa(const struct vs_code8 *c, const float *rows,
 	return (float)(sum / (double)used);
 }
 
-int vs_code8_train(struct vs_ctx *ctx, const float *rows, size_t n,
-		   uint32_t dim, struct vs_code8 *out, struct vs_err *err)
+int vs_code8_train(struct vs_ctx *ctx, const struct vs_code8_rows *sample,
+		   struct vs_code8 *out, struct vs_err *err)
 {
-	struct train t = { .rows = rows, .n = n, .code = out };
-	int8_t *codes;
+	struct train t = { .sample = sample, .code = out };
+	size_t n = sample->n, dim = sample->dim;
+	int8_t *codes = NULL;
+	float *row;
 	unsigned i;
-	int rc = vs_code8_alloc(ctx, dim, out, err);
+	int rc = vs_code8_alloc(ctx, sample->dim, out, err);
 
 	if (rc != 0)
 		return rc;
-	codes = vs_alloc(ctx, dim, 1, "codes", err);
-	t.column = vs_zalloc(ctx, ctx->n_threads, sizeof(*t.column),
-			     "code ranges", err);
-	rc = codes == NULL || t.column == NULL ? VS_ENOMEM : 0;
+	row = vs_alloc(ctx, dim, sizeof(*row), "code ranges", err);
+	if (row != NULL)
+		codes = vs_alloc(ctx, dim, 1, "code ranges", err);
+	if (codes != NULL)
+		t.column = vs_zalloc(ctx, ctx->n_threads, sizeof(*t.column),
+				     "code ranges", err);
+	rc = t.column == NULL ? VS_ENOMEM : 0;
 	for (i = 0; rc == 0 && i < ctx->n_threads; i++) {
 		t.column[i] = vs_alloc(ctx, n, sizeof(float), "code ranges",
 				       err);
@@ -139,11 +151,12 @@ int vs_code8_train(struct vs_ctx *ctx, const float *rows, size_t n,
 	if (rc == 0)
 		rc = vs_par_for(ctx, dim, train_dim, &t, err);
 	if (rc == 0)
-		out->kappa = typical_kappa(out, rows, n, codes);
+		out->kappa = typical_kappa(out, sample, row, codes);
 	for (i = 0; t.column != NULL && i < ctx->n_threads; i++)
 		vs_free(ctx, t.column[i]);
 	vs_free(ctx, t.column);
 	vs_free(ctx, codes);
+	vs_free(ctx, row);
 	if (rc != 0)
 		vs_code8_free(ctx, out);
 	return rc;

@@ -18,7 +18,6 @@
 #include "vs/yaml.h"
 
 #define BLOCK_BYTES (2u << 20) /* rows read at a time */
-#define LATE_HEADS 40 /* blocks of memory: three a section, and some */
 
 static int stopped(struct vs_err *err)
 {
@@ -170,7 +169,7 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 	return rc;
 }
 
-static int lay_out(struct vs_build *b, struct vs_err *err)
+int vs_build_lay_out(struct vs_build *b, struct vs_err *err)
 {
 	uint64_t panels = 0;
 	uint32_t c;
@@ -238,164 +237,6 @@ static int fill_range(struct vs_build *b, struct vs_err *err)
 	return rc;
 }
 
-static int write_info(struct vs_build *b, struct vs_err *err)
-{
-	char model[VS_DIGEST_TEXT_MAX], input[VS_DIGEST_TEXT_MAX];
-	struct vs_digest none = { { 0 } };
-	struct vs_buf text = { 0 };
-	unsigned section;
-	int rc;
-
-	vs_digest_text(b->spec->model ? &b->spec->model->fingerprint : &none,
-		       model);
-	vs_digest_text(&b->input, input);
-	rc = vs_buf_printf(b->ctx, &text, err,
-			   "index: %s\nmodel: \"%s\"\ninput: \"%s\"\n",
-			   b->spec->index.text, model, input);
-	if (rc == 0 && b->spec->ids != NULL)
-		rc = vs_buf_printf(b->ctx, &text, err, "ids: \"%s\"\n",
-				   vs_digest_text(b->spec->ids, input));
-	if (rc == 0)
-		rc = vs_cont_add_zst(b->ctx, b->w, VS_SEC_INFO, 1, &section,
-				     err);
-	if (rc == 0)
-		rc = vs_cont_append(b->ctx, b->w, section, text.p, text.n,
-				    err);
-	vs_buf_free(b->ctx, &text);
-	return rc;
-}
-
-/* CENT and CELL are small and go first. */
-static int write_control(struct vs_build *b, struct vs_err *err)
-{
-	const struct vs_model *m = b->spec->model;
-	uint64_t *cumulative, at = 0;
-	unsigned section;
-	uint32_t c;
-	int rc = 0;
-
-	if (m != NULL) {
-		size_t n = (size_t)m->index.nlist * m->dim;
-
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CENT, n, 4, &section,
-				     err);
-		if (rc == 0)
-			rc = vs_cont_write(b->ctx, b->w, section, 0,
-					   m->centroids, n * 4, err);
-	}
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CELL,
-				     (uint64_t)b->nlist + 1, 8, &section, err);
-	if (rc != 0)
-		return rc;
-	cumulative = vs_alloc(b->ctx, (size_t)b->nlist + 1, 8, "cells", err);
-	if (cumulative == NULL)
-		return VS_ENOMEM;
-	for (c = 0; c <= b->nlist; c++) {
-		vs_put_le64(&cumulative[c], at);
-		at += c < b->nlist ? b->cell_rows[c] : 0;
-	}
-	rc = vs_cont_write(b->ctx, b->w, section, 0, cumulative,
-			   ((size_t)b->nlist + 1) * 8, err);
-	vs_free(b->ctx, cumulative);
-	return rc;
-}
-
-/* How rows are coded: mid, step and kappa one after the other. */
-static int write_ranges(struct vs_build *b, struct vs_err *err)
-{
-	size_t n = b->src->dim;
-	unsigned section;
-	int rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_QUAN, 2 * n + 1, 4,
-				 &section, err);
-
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, section, 0, b->code8.mid,
-				   n * 4, err);
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, section, n * 4, b->code8.step,
-				   n * 4, err);
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, section, 2 * n * 4,
-				   &b->code8.kappa, 4, err);
-	return rc;
-}
-
-static int add_code_sections(struct vs_build *b, uint64_t panels,
-			     struct vs_err *err)
-{
-	uint64_t slots = panels * VS_PANEL_ROWS;
-	int rc = 0;
-
-	if (b->norms)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_NORM, slots, 4,
-				     &b->sec_norms, err);
-	if (rc != 0 || b->code8.mid == NULL)
-		return rc;
-	rc = write_ranges(b, err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CODE, panels,
-				     (uint32_t)vs_panel_bytes(VS_U8,
-							      b->src->dim),
-				     &b->sec_codes, err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_SLAK, slots, 4,
-				     &b->sec_slack, err);
-	return rc;
-}
-
-/* Learns how to code rows from a sample of what the stream is taken from. */
-static int learn_ranges(struct vs_build *b, struct vs_err *err)
-{
-	const struct vs_source *src = b->src;
-	size_t n = (size_t)vs_code8_sample(src->dim), got = 0, i;
-	float *wide = NULL;
-	uint8_t *rows;
-	int rc;
-
-	if (!vs_code8_wanted(src->dtype, b->spec->metric, src->dim))
-		return 0;
-	rows = vs_alloc(b->ctx, n, b->row_bytes, "sample", err);
-	if (rows == NULL)
-		return VS_ENOMEM;
-	rc = src->sample(src->arg, b->ctx, rows, n, &got, err);
-	if (rc == 0) {
-		wide = vs_alloc(b->ctx, got, src->dim * sizeof(float),
-				"sample", err);
-		rc = wide == NULL ? VS_ENOMEM : 0;
-	}
-	for (i = 0; rc == 0 && i < got; i++)
-		vs_row_widen(src->dtype, rows + i * b->row_bytes, src->dim,
-			     wide + i * src->dim);
-	if (rc == 0 && got > 0)
-		rc = vs_code8_train(b->ctx, wide, got, src->dim, &b->code8,
-				    err);
-	vs_free(b->ctx, wide);
-	vs_free(b->ctx, rows);
-	return rc;
-}
-
-static int add_sections(struct vs_build *b, struct vs_err *err)
-{
-	uint64_t panels = b->cell_panel[b->nlist];
-	uint64_t slots = panels * VS_PANEL_ROWS;
-	int rc = write_control(b, err);
-
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_ROWS, panels,
-				     (uint32_t)b->panel_bytes, &b->sec_rows,
-				     err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_TERM, slots, 4,
-				     &b->sec_terms, err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_IDS, slots,
-				     b->id_size, &b->sec_ids, err);
-	if (rc == 0)
-		rc = add_code_sections(b, panels, err);
-	return rc;
-}
-
 static int place_all(struct vs_build *b, struct vs_err *err)
 {
 	uint64_t panels = b->cell_panel[b->nlist];
@@ -432,65 +273,7 @@ static void build_clear(struct vs_build *b)
 	vs_build_range_free(b);
 }
 
-/* Bytes of the shard when its rows take this many panels. */
-static uint64_t size_of(const struct vs_build *b, uint64_t panels,
-			struct vs_cont_sizes *out)
-{
-	struct vs_cont_sizes s = { 0 };
-	uint64_t slots = panels * VS_PANEL_ROWS;
-
-	if (b->spec->model != NULL)
-		vs_cont_sizes_raw(&s, (uint64_t)b->nlist * b->src->dim * 4);
-	vs_cont_sizes_raw(&s, ((uint64_t)b->nlist + 1) * 8);
-	vs_cont_sizes_raw(&s, panels * b->panel_bytes);
-	vs_cont_sizes_raw(&s, slots * 4);
-	vs_cont_sizes_raw(&s, slots * b->id_size);
-	if (b->norms)
-		vs_cont_sizes_raw(&s, slots * 4);
-	if (b->code8.mid != NULL) {
-		vs_cont_sizes_raw(&s, (2 * (uint64_t)b->src->dim + 1) * 4);
-		vs_cont_sizes_raw(&s,
-				  panels * vs_panel_bytes(VS_U8, b->src->dim));
-		vs_cont_sizes_raw(&s, slots * 4);
-	}
-	vs_cont_sizes_small_zst(&s);
-	*out = s;
-	return vs_cont_sizes_total(&s);
-}
-
-/* At worst every cell but one holds a single row. */
-static uint64_t most_panels(const struct vs_build *b)
-{
-	uint64_t panels = vs_panels_of(b->src->n_rows);
-
-	if (b->spec->index.family == VS_FAMILY_FLAT)
-		return panels;
-	return panels + vs_min_u64(b->nlist, b->src->n_rows);
-}
-
-/* Sections are added, and a range of one panel is had, once all rows have their
- * cells: what these take is held from the beginning, so that a ceiling that is
- * too small is seen before the work. */
-static int hold_late(struct vs_build *b, struct vs_err *err)
-{
-	struct vs_cont_sizes sizes;
-	uint64_t n;
-
-	size_of(b, most_panels(b), &sizes);
-	n = sizes.memory + ((uint64_t)b->nlist + 1) * 8 +
-	    VS_PANEL_ROWS * ((uint64_t)b->row_bytes + 8);
-	b->late = vs_alloc(b->ctx, 1, n + LATE_HEADS * 2 * VS_ALIGN,
-			   "sections of the shard", err);
-	return b->late == NULL ? VS_ENOMEM : 0;
-}
-
-static void release_late(struct vs_build *b)
-{
-	vs_free(b->ctx, b->late);
-	b->late = NULL;
-}
-
-static int build_alloc(struct vs_build *b, struct vs_err *err)
+int vs_build_alloc(struct vs_build *b, struct vs_err *err)
 {
 	struct vs_ctx *ctx = b->ctx;
 	size_t n_cells = (size_t)b->nlist + 1;
@@ -526,7 +309,7 @@ static int build_alloc(struct vs_build *b, struct vs_err *err)
 	b->next = vs_zalloc(ctx, n_cells, 8, "cells", err);
 	if (b->next == NULL)
 		return VS_ENOMEM;
-	if (hold_late(b, err) != 0)
+	if (vs_build_hold(b, err) != 0)
 		return VS_ENOMEM;
 	return vs_build_slots_alloc(b, err);
 }
@@ -542,10 +325,10 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		.dtype = b->src->dtype,
 	};
 	struct vs_cont_writer *w;
-	int rc = learn_ranges(b, err);
+	int rc = vs_build_learn(b, err);
 
 	if (rc == 0)
-		rc = build_alloc(b, err);
+		rc = vs_build_alloc(b, err);
 	if (rc != 0)
 		return rc;
 	rc = start_stream(b, err);
@@ -560,14 +343,14 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 	if (rc == 0 && b->spec->index.family == VS_FAMILY_IVF)
 		rc = assign_all(b, err);
 	if (rc == 0)
-		rc = lay_out(b, err);
-	release_late(b);
+		rc = vs_build_lay_out(b, err);
+	vs_build_release(b);
 	if (rc == 0)
-		rc = add_sections(b, err);
+		rc = vs_build_add_sections(b, err);
 	if (rc == 0)
 		rc = place_all(b, err);
 	if (rc == 0)
-		rc = write_info(b, err);
+		rc = vs_build_write_info(b, err);
 	if (rc == VS_EAGAIN && b->cell != NULL)
 		vs_cell_log_stop(&b->log, b->cell);
 	if (rc != 0)
@@ -578,61 +361,6 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 	if (rc == 0)
 		vs_cell_log_drop(&b->log);
 	return rc;
-}
-
-/* The range of a build, beside what its writer holds: how far the memory
- * ceiling makes it go.  Nothing allocated is touched. */
-static int plan_range(struct vs_build *b, const struct vs_cont_sizes *sizes,
-		      uint64_t *most, struct vs_err *err)
-{
-	void *raw, *zst = vs_alloc(b->ctx, 1, sizes->memory_zst,
-				   "work areas of zstd", err);
-	int rc;
-
-	release_late(b);
-	if (zst == NULL)
-		return VS_ENOMEM;
-	raw = vs_alloc(b->ctx, 1, sizes->memory, "sections of the shard", err);
-	rc = raw == NULL ? VS_ENOMEM : vs_build_range_alloc(b, most, err);
-	vs_free(b->ctx, raw);
-	vs_free(b->ctx, zst);
-	return rc;
-}
-
-/* Allocates what the build would.  Cells are taken to be of one size. */
-static int plan(struct vs_build *b, struct vs_err *err)
-{
-	struct vs_plan *p = b->spec->plan;
-	struct vs_cont_sizes sizes;
-	uint64_t n = b->src->n_rows, most = 1, panels;
-	bool flat = b->spec->index.family == VS_FAMILY_FLAT;
-	uint32_t c;
-	int rc = learn_ranges(b, err);
-
-	if (rc == 0)
-		rc = build_alloc(b, err);
-	if (rc == 0 && !flat) {
-		b->cell = vs_alloc(b->ctx, n, sizeof(*b->cell),
-				   "cell numbers", err);
-		if (b->cell == NULL)
-			return VS_ENOMEM;
-		for (c = 0; c < b->nlist; c++)
-			b->cell_rows[c] = n / b->nlist + (c < n % b->nlist);
-	}
-	if (rc == 0)
-		rc = lay_out(b, err);
-	if (rc != 0)
-		return rc;
-	panels = b->cell_panel[b->nlist];
-	size_of(b, panels, &sizes);
-	rc = plan_range(b, &sizes, &most, err);
-	if (rc != 0)
-		return rc;
-	p->n_passes = flat ? 1 : 1 + vs_div_up(panels, most == 0 ? 1 : most);
-	p->memory = atomic_load(&b->ctx->mem_peak);
-	p->out_min = size_of(b, vs_panels_of(n), &sizes);
-	p->out_max = size_of(b, most_panels(b), &sizes);
-	return 0;
 }
 
 int vs_shard_build(struct vs_ctx *ctx, const char *path,
@@ -655,7 +383,7 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: %s and a model do not go together", path,
 			       spec->index.text);
-	rc = spec->plan != NULL ? plan(&b, err) : build(&b, path, err);
+	rc = spec->plan != NULL ? vs_build_plan(&b, err) : build(&b, path, err);
 	build_clear(&b);
 	return rc;
 }

@@ -1,4 +1,4 @@
-/* shard_build_int.h - the state of a build, shared by its two files. */
+/* shard_build_int.h - the state of a build, shared by its files. */
 #ifndef VS_SHARD_BUILD_INT_H
 #define VS_SHARD_BUILD_INT_H
 
@@ -50,7 +50,24 @@ struct vs_build {
 	size_t slot_panels; /* panels of a slot */
 };
 
-/* Memory for packing. */
+/* shard_build.c: all memory but that of the range; where cells begin, from the
+ * numbers of their rows. */
+int vs_build_alloc(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+int vs_build_lay_out(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+
+/* build_sections.c: ranges of codes from a sample, where rows have codes; all
+ * raw sections, of which those of panels are still empty; INFO. */
+int vs_build_learn(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+int vs_build_add_sections(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+int vs_build_write_info(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+
+/* build_plan.c: holds and gives back room for what is allocated late; fills
+ * spec->plan by allocating what the build would. */
+int vs_build_hold(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+void vs_build_release(struct vs_build *b);
+int vs_build_plan(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+
+/* shard_pack.c: memory for packing. */
 int vs_build_slots_alloc(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 /* Memory for the range, most panels at a time. */
 int vs_build_range_alloc(struct vs_build *b, uint64_t *most,

@@ -197,7 +197,8 @@ static int64_t float_key(enum vs_metric metric, const float *q,
 	double norms = (double)(float)sqrt(norm2(row, dim)) *
 		       sqrt(norm2(q, dim));
 
-	if (!moderate(sqrt(norm2(row, dim))) || !moderate(sqrt(norm2(q, dim)))) {
+	if (!moderate(sqrt(norm2(row, dim))) ||
+	    !moderate(sqrt(norm2(q, dim)))) {
 		/* products would leave the range of floats */
 		norms = sqrt(norm2(row, dim)) * sqrt(norm2(q, dim));
 		if (metric == VS_COSINE)

@@ -23,12 +23,13 @@ static void ok(int rc, const struct vs_err *err)
 static void train(struct vs_ctx *ctx, size_t n, uint32_t dim,
 		  struct vs_code8 *c)
 {
+	const struct vs_code8_rows sample = { rows, VS_F32, n, dim };
 	struct vs_err err;
 
 	vs_ctx_init(ctx);
 	ctx->n_threads = 3;
 	ctx->kern = vs_kern_select(VS_CPU_BEST);
-	ok(vs_code8_train(ctx, rows, n, dim, c, &err), &err);
+	ok(vs_code8_train(ctx, &sample, c, &err), &err);
 }
 
 /* The share of |x| |q| that the bound may be off by, at most. */
