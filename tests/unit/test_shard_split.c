@@ -76,7 +76,7 @@ static int remove_dir(void **state)
 static int split(struct vs_ctx *ctx, bool replace, struct vs_err *err)
 {
 	const struct vs_shard_split_args a = { .collection = collection,
-					       .part = { 1, 2 },
+					       .part = { .i = 1, .n = 2 },
 					       .replace = replace };
 
 	vs_err_clear(err);
@@ -86,7 +86,7 @@ static int split(struct vs_ctx *ctx, bool replace, struct vs_err *err)
 static int build(struct vs_err *err)
 {
 	const struct vs_build_args a = { .collection = collection,
-					 .part = { 1, 2 },
+					 .part = { .i = 1, .n = 2 },
 					 .io = { .replace = true } };
 	struct vs_ctx ctx;
 

@@ -53,7 +53,7 @@ static int build_part(bool replace)
 {
 	struct vs_build_args a = { .io = { .replace = replace },
 				   .collection = names.coll,
-				   .part = { 0, 1 } };
+				   .part = { .i = 0, .n = 1 } };
 
 	return vs_op_build(&ctx, &a, &err);
 }
