@@ -1,5 +1,5 @@
-/* batch_keys.c - canonical values and keys of the rows of a panel: what decides
- * after tiles have filtered.
+/* batch_keys.c - canonical values and keys, of the rows of a panel or of one
+ * whole row: what decides after tiles have filtered.
  */
 #include <math.h>
 

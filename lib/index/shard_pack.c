@@ -1,5 +1,5 @@
-/* shard_pack.c - turns the rows of a range into panels, terms and ids, packed
- * by all threads and written in file order.
+/* shard_pack.c - turns the rows of a range into panels and what stands beside
+ * them, packed by all threads and written in file order.
  */
 #include "shard_build_int.h"
 #include "vs/kern.h"
