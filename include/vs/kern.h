@@ -135,6 +135,19 @@ struct vs_tile_f32 {
 	const float *gain;  /* [w] */
 };
 
+/* All scores of bytes: out = term[row] - gain[q] * acc with acc = sum(row[i] *
+ * packed[i]), which is exact; in f32, each operation rounded or both at once. */
+struct vs_tile_scores {
+	const uint8_t *panels;
+	size_t n_panels; /* 1 or more */
+	size_t d;	 /* 1..VS_LIN_DIM_MAX */
+	const int8_t *packed;
+	unsigned w; /* as of struct vs_tile_u8 */
+	unsigned n_q;
+	const float *terms; /* [16*n_panels], 64-byte aligned */
+	const float *gain;  /* [w] */
+};
+
 struct vs_kern {
 	const char *name; /* the word of its level, see vs_cpu_parse */
 
@@ -195,6 +208,11 @@ struct vs_kern {
 	 * out_stride >= 16*n_panels. */
 	void (*scores_f32)(const struct vs_tile_f32 *t, float *out,
 			   size_t out_stride);
+
+	/* n_q x 16*n_panels; out is 64-byte aligned, out_stride a multiple of
+	 * 16 and >= 16*n_panels. */
+	void (*scores_u8)(const struct vs_tile_scores *t, float *out,
+			  size_t out_stride);
 
 	/* IEEE half floats (finite) to floats, exactly; h and out need the
 	 * alignment of their elements and may not overlap. */

@@ -104,6 +104,8 @@ typedef int32_t vs_word __attribute__((may_alias));
 	void vs_widen_f16_##isa(const uint16_t *h, size_t n, float *out);      \
 	void vs_scores_f32_##isa(const struct vs_tile_f32 *t, float *out,      \
 				 size_t out_stride);                           \
+	void vs_scores_u8_##isa(const struct vs_tile_scores *t, float *out,    \
+				size_t out_stride);                            \
 	float vs_min_f32_##isa(const float *v, size_t n);                      \
 	size_t vs_select_le_f32_##isa(const float *v, size_t n, float limit,   \
 				      uint32_t *out)
@@ -123,9 +125,13 @@ extern const struct vs_kern vs_kern_avx512;
 
 size_t vs_filter_u8_vnni(const struct vs_tile_u8 *t, struct vs_pass *pass);
 size_t vs_filter_l1_u8_vnni(const struct vs_tile_u8 *t, struct vs_pass *pass);
-/* The twin of the above without inline assembly; the test compares them. */
+void vs_scores_u8_vnni(const struct vs_tile_scores *t, float *out,
+		       size_t out_stride);
+/* The twins of the above without inline assembly; the test compares them. */
 size_t vs_filter_u8_vnni_intrin(const struct vs_tile_u8 *t,
 				struct vs_pass *pass);
+void vs_scores_u8_vnni_intrin(const struct vs_tile_scores *t, float *out,
+			      size_t out_stride);
 extern const struct vs_kern vs_kern_vnni;
 #endif
 

@@ -5,7 +5,7 @@
  * of the function name), maddt_loadu (any address), maddt_even_signed,
  * maddt_odd_signed, maddt_sub, maddt_half (each lane halved, rounded down),
  * maddt_not_negative (lane bits), maddt_lin (minus the linear bound of a query
- * and MADD_P rows) and the table madd_shapes, which has for 4 queries and for 1
+ * and MADD_P rows), maddt_score (of sums, a gain and terms) and the table madd_shapes, which has for 4 queries and for 1
  * the rows of one panel and larger ones before it.
  */
 #include "each.h"
@@ -114,6 +114,37 @@ MADD_ATTR size_t MADD_API(filter_u8)(const struct vs_tile_u8 *t,
 				s + row, pass, n);
 	}
 	return n;
+}
+
+MADD_ATTR void MADD_API(scores_u8)(const struct vs_tile_scores *t, float *out,
+				   size_t out_stride)
+{
+	_Alignas(64) int32_t sums[VS_TILE_W * MADD_ROWS_MAX];
+	struct vs_tile_u8 part = { .d = t->d, .packed = t->packed, .w = t->w,
+				   .n_q = t->n_q };
+	size_t bytes = (t->d + 3) / 4 * 64, p, left, row;
+	struct madd_job job = { .bytes = bytes, .w = t->w };
+	unsigned q;
+
+	for (p = 0; p < t->n_panels; p += part.n_panels) {
+		part.panels = job.panels = t->panels + p * bytes;
+		part.n_panels = t->n_panels - p < VS_TILE_PANELS ?
+					t->n_panels - p : VS_TILE_PANELS;
+		memset(sums, 0, sizeof(sums));
+		for (left = bytes / 64; left > 0; left -= job.steps) {
+			job.steps = left < MADD_STEPS ? left : MADD_STEPS;
+			madd_block(&part, &job, sums);
+			job.panels += job.steps * 64;
+		}
+		for (q = 0; q < t->n_q; q++)
+			for (row = 0; row < part.n_panels * VS_PANEL_ROWS;
+			     row += MADD_P)
+				maddt_score(sums + q * MADD_ROWS_MAX + row,
+					    t->gain[q],
+					    t->terms + p * VS_PANEL_ROWS + row,
+					    out + q * out_stride +
+						    p * VS_PANEL_ROWS + row);
+	}
 }
 
 #undef MADD_API

@@ -92,6 +92,15 @@ VS_AVX2 VS_INLINE maddt_t maddt_lin(const struct vs_tile_lin *lin, size_t k,
 	return _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_cvtps_epi32(b));
 }
 
+VS_AVX2 VS_INLINE void maddt_score(const int32_t *sums, float gain,
+				   const float *terms, float *out)
+{
+	__m256 acc = _mm256_cvtepi32_ps(maddt_load(sums));
+
+	_mm256_store_ps(out, _mm256_fnmadd_ps(_mm256_set1_ps(gain), acc,
+					      _mm256_load_ps(terms)));
+}
+
 #define MADD_Q 4
 #define MADD_R 2
 #include "tile_madd.h"

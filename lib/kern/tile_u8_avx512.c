@@ -92,6 +92,15 @@ VS_AVX512 VS_INLINE maddt_t maddt_lin(const struct vs_tile_lin *lin, size_t k,
 	return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_cvtps_epi32(b));
 }
 
+VS_AVX512 VS_INLINE void maddt_score(const int32_t *sums, float gain,
+				     const float *terms, float *out)
+{
+	__m512 acc = _mm512_cvtepi32_ps(_mm512_load_si512(sums));
+
+	_mm512_store_ps(out, _mm512_fnmadd_ps(_mm512_set1_ps(gain), acc,
+					      _mm512_load_ps(terms)));
+}
+
 #define MADD_Q 4
 #define MADD_R 4
 #include "tile_madd.h"

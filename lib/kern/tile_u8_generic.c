@@ -78,6 +78,26 @@ size_t vs_filter_u8_generic(const struct vs_tile_u8 *t, struct vs_pass *pass)
 	return n;
 }
 
+void vs_scores_u8_generic(const struct vs_tile_scores *t, float *out,
+			  size_t out_stride)
+{
+	size_t p, r, bytes = (t->d + 3) / 4 * 64;
+	int32_t acc[VS_PANEL_ROWS];
+	unsigned q;
+
+	for (p = 0; p < t->n_panels; p++) {
+		for (q = 0; q < t->n_q; q++) {
+			const float *term = t->terms + p * VS_PANEL_ROWS;
+			float *to = out + q * out_stride + p * VS_PANEL_ROWS;
+
+			sum_panel(t->panels + p * bytes, t->packed + q * 4,
+				  t->w, t->d, acc);
+			for (r = 0; r < VS_PANEL_ROWS; r++)
+				to[r] = term[r] - t->gain[q] * (float)acc[r];
+		}
+	}
+}
+
 /* Absolute differences of one query, packed for L1, and the rows of a panel. */
 static void apart_panel(const uint8_t *panel, const uint8_t *packed, size_t w,
 			size_t d, int32_t acc[VS_PANEL_ROWS])

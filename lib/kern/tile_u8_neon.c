@@ -3,6 +3,7 @@
 
 #if VS_KERN_NEON
 #include "tile_pass.h"
+#include "vs/num.h"
 
 struct sdot_job {
 	const uint8_t *panels;
@@ -177,6 +178,64 @@ VS_NEON static size_t sdot_pass(const struct vs_tile_u8 *t, size_t row0,
 		}
 	}
 	return n;
+}
+
+/* Sums start at SDOT_SURE, so that no lane ends negative and all are stored;
+ * to VS_LIN_DIM_MAX dimensions |acc| is below it. */
+#define SDOT_SURE (1 << 30)
+
+VS_NEON static void sdot_put(const struct vs_tile_scores *t, size_t row0,
+			     size_t n_rows, const int32_t *sums, float *out,
+			     size_t out_stride)
+{
+	const int32x4_t sure = vdupq_n_s32(SDOT_SURE);
+	unsigned q;
+	size_t r;
+
+	for (q = 0; q < t->n_q; q++) {
+		for (r = row0; r < row0 + n_rows; r += 4, sums += 4) {
+			float32x4_t acc = vcvtq_f32_s32(
+				vsubq_s32(vld1q_s32(sums), sure));
+
+			vst1q_f32(out + q * out_stride + r,
+				  vfmsq_n_f32(vld1q_f32(t->terms + r), acc,
+					      t->gain[q]));
+		}
+	}
+}
+
+void vs_scores_u8_neon(const struct vs_tile_scores *t, float *out,
+		       size_t out_stride)
+{
+	static const int32_t zeros[VS_TILE_PANELS * VS_PANEL_ROWS];
+	int32_t sums[SDOT_SUMS], start[VS_TILE_W];
+	struct vs_tile_u8 tile = { .d = t->d, .packed = t->packed, .w = t->w,
+				   .n_q = t->n_q };
+	struct sdot_job job = { .bytes = (t->d + 3) / 4 * 64,
+				.packed = t->packed,
+				.w = t->w,
+				.terms = zeros,
+				.start = start,
+				.sums = sums };
+	unsigned width = t->n_q > 1 ? (t->n_q + 3) / 4 * 4 : 1, k;
+	const struct sdot_shape *shape;
+	size_t p, n_rows;
+
+	sdot_offsets(&tile, start);
+	for (k = 0; k < t->w; k++)
+		start[k] += SDOT_SURE;
+	for (p = 0; p < t->n_panels; p += VS_TILE_PANELS) {
+		job.panels = t->panels + p * job.bytes;
+		n_rows = vs_min_size(t->n_panels - p, VS_TILE_PANELS) *
+			 VS_PANEL_ROWS;
+		for (job.row0 = 0; job.row0 < n_rows;
+		     job.row0 += shape->rows) {
+			shape = sdot_pick(width, n_rows - job.row0);
+			(void)shape->tile(&job);
+			sdot_put(t, p * VS_PANEL_ROWS + job.row0, shape->rows,
+				 sums, out, out_stride);
+		}
+	}
 }
 
 size_t vs_filter_u8_neon(const struct vs_tile_u8 *t, struct vs_pass *pass)

@@ -13,6 +13,7 @@
 #include <immintrin.h>
 
 #include "tile_pass.h"
+#include "vs/num.h"
 
 struct vnni_job {
 	const uint8_t *panels;
@@ -125,6 +126,75 @@ VS_VNNI static size_t vnni_filter(const struct vs_tile_u8 *t,
 			n = vnni_pass(t, p, step, sums, pass, n);
 	}
 	return n;
+}
+
+/* Sums start at SURE, so that no lane ends negative and all are stored; to
+ * VS_LIN_DIM_MAX dimensions |acc| is below it. */
+#define SURE (1 << 30)
+
+VS_VNNI static void vnni_put(const struct vs_tile_scores *t, size_t panel,
+			     size_t n_panels, const int32_t *sums, float *out,
+			     size_t out_stride)
+{
+	size_t p;
+	unsigned q;
+
+	out += panel * VS_PANEL_ROWS;
+	for (q = 0; q < t->n_q; q++, out += out_stride) {
+		__m512 gain = _mm512_set1_ps(t->gain[q]);
+
+		for (p = 0; p < n_panels; p++, sums += VS_PANEL_ROWS) {
+			__m512i acc = _mm512_sub_epi32(
+				_mm512_load_si512(sums), _mm512_set1_epi32(SURE));
+			__m512 term = _mm512_load_ps(
+				t->terms + (panel + p) * VS_PANEL_ROWS);
+
+			_mm512_store_ps(
+				out + p * VS_PANEL_ROWS,
+				_mm512_fnmadd_ps(gain, _mm512_cvtepi32_ps(acc),
+						 term));
+		}
+	}
+}
+
+VS_VNNI static void vnni_scores(const struct vs_tile_scores *t,
+				const vnni_tile tiles[4][VS_TILE_PANELS],
+				float *out, size_t out_stride)
+{
+	_Alignas(64) static const int32_t zeros[VS_TILE_PANELS * VS_PANEL_ROWS];
+	_Alignas(64) int32_t sums[VS_TILE_W * 2 * VS_PANEL_ROWS];
+	int32_t start[VS_TILE_W];
+	struct vnni_job job = { .bytes = (t->d + 3) / 4 * 64,
+				.packed = (const vs_word *)t->packed,
+				.w = t->w,
+				.terms = zeros,
+				.half = start,
+				.sums = sums };
+	const vnni_tile *row = tiles[t->n_q > 1 ? (t->n_q + 3) / 4 : 0];
+	size_t p, step;
+
+	for (p = 0; p < VS_TILE_W; p++)
+		start[p] = SURE;
+	for (p = 0; p < t->n_panels; p += step) {
+		step = vs_min_size(t->n_panels - p, VS_TILE_PANELS);
+		while (row[step - 1] == NULL)
+			step--;
+		job.panels = t->panels + p * job.bytes;
+		row[step - 1](&job);
+		vnni_put(t, p, step, sums, out, out_stride);
+	}
+}
+
+void vs_scores_u8_vnni(const struct vs_tile_scores *t, float *out,
+		       size_t out_stride)
+{
+	vnni_scores(t, tiles_asm, out, out_stride);
+}
+
+void vs_scores_u8_vnni_intrin(const struct vs_tile_scores *t, float *out,
+			      size_t out_stride)
+{
+	vnni_scores(t, tiles_intrin, out, out_stride);
 }
 
 size_t vs_filter_u8_vnni(const struct vs_tile_u8 *t, struct vs_pass *pass)

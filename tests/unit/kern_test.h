@@ -57,8 +57,10 @@ static inline struct vs_kern table_get(void **state)
 		skip();
 	copy = *k;
 #if VS_KERN_X86
-	if (t->twin)
+	if (t->twin) {
 		copy.filter_u8 = vs_filter_u8_vnni_intrin;
+		copy.scores_u8 = vs_scores_u8_vnni_intrin;
+	}
 #endif
 	return copy;
 }
