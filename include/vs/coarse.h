@@ -1,27 +1,16 @@
 /* coarse.h - the coarse quantizer: which centroid is nearest, which are the
  * nprobe nearest.
  *
- * Scores come from f32 tiles; whatever the tile's error bound (vs/kern.h)
- * leaves open is settled by the canonical kernel, ties by the lower cell.  So
- * answers are the same for any instruction set, thread count and block size.
- * Rows of bytes and halves are widened to f32 one tile at a time.
+ * Scores come from tiles of 8-bit codes of the centroids, or of f32 where codes
+ * do not tell them apart; whatever the error bound of either leaves open is
+ * settled by the canonical kernel, ties by the lower cell.  So answers are the
+ * same for any instruction set, thread count and block size.
  */
 #ifndef VS_COARSE_H
 #define VS_COARSE_H
 
 #include "vs/ctx.h"
 #include "vs/types.h"
-
-struct vs_coarse;
-
-/* Copies centroids [nlist][dim] into panels. */
-int vs_coarse_create(struct vs_ctx *ctx, const float *centroids,
-		     uint32_t nlist, uint32_t dim, struct vs_coarse **out,
-		     struct vs_err *err) VS_MUST_CHECK;
-void vs_coarse_destroy(struct vs_ctx *ctx, struct vs_coarse *c);
-/* The least memory that creating and then assigning or probing take; threads
- * take more where there is more. */
-uint64_t vs_coarse_bytes(uint32_t nlist, uint32_t dim);
 
 /* Rows of f32, f16, u8 or i8, dense: [n][dim]. */
 struct vs_rows {
@@ -31,12 +20,42 @@ struct vs_rows {
 	enum vs_dtype dtype;
 };
 
+struct vs_coarse;
+
+/* Copies centroids [nlist][dim] of f32 into panels.  rows: the type of the rows
+ * that will be assigned or probe. */
+int vs_coarse_create(struct vs_ctx *ctx, const struct vs_rows *centroids,
+		     enum vs_dtype rows, struct vs_coarse **out,
+		     struct vs_err *err) VS_MUST_CHECK;
+void vs_coarse_destroy(struct vs_ctx *ctx, struct vs_coarse *c);
+/* The least memory that creating and then assigning or probing take; threads
+ * take more where there is more. */
+uint64_t vs_coarse_bytes(uint32_t nlist, uint32_t dim);
+
 /* cell[i]: the centroid nearest to row i under L2, lowest on ties.  dist (may
  * be NULL) gets the canonical squared distances.  Parallel.  VS_EAGAIN when the
  * context says stop. */
 int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 		     const struct vs_rows *rows, uint32_t *cell, float *dist,
 		     struct vs_err *err) VS_MUST_CHECK;
+
+/* Centroids worth a look from each cell, and the rows that are in it now. */
+struct vs_coarse_near {
+	uint32_t n;	       /* 1..VS_COARSE_NEAR_MAX */
+	const uint32_t *list;  /* [nlist][n] cells */
+	const uint64_t *start; /* [nlist + 1] */
+	const uint32_t *order; /* rows of cell c: order[start[c]..start[c+1]) */
+};
+
+#define VS_COARSE_NEAR_MAX 256u
+
+/* As vs_coarse_assign, but a row meets only the centroids near its cell; where
+ * vs_coarse_can_near says so.  dist may not be NULL. */
+bool vs_coarse_can_near(const struct vs_coarse *c, const struct vs_rows *rows);
+int vs_coarse_assign_near(struct vs_ctx *ctx, const struct vs_coarse *c,
+			  const struct vs_rows *rows,
+			  const struct vs_coarse_near *near, uint32_t *cell,
+			  float *dist, struct vs_err *err) VS_MUST_CHECK;
 
 /* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i (of
  * largest product where metric is a similarity, else under L2), the very

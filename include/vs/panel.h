@@ -30,12 +30,6 @@ struct vs_panel_kind {
 #define VS_COSINE_NORM_MIN 0x1p-60
 #define VS_COSINE_NORM_MAX 0x1p60
 
-/* True for rows that are bytes. */
-static inline bool vs_dtype_is_byte(enum vs_dtype t)
-{
-	return t == VS_U8 || t == VS_I8;
-}
-
 /* True when such rows have norms beside their terms. */
 static inline bool vs_panel_has_norms(enum vs_dtype t, enum vs_metric m)
 {

@@ -45,4 +45,10 @@ bool vs_metric_parse(const char *word, enum vs_metric *m);
 /* True for IP and cosine. */
 bool vs_metric_is_similarity(enum vs_metric m);
 
+/* True for rows that are bytes. */
+static inline bool vs_dtype_is_byte(enum vs_dtype t)
+{
+	return t == VS_U8 || t == VS_I8;
+}
+
 #endif

@@ -131,6 +131,10 @@ static int skip_known(struct vs_build *b, uint64_t *done, struct vs_err *err)
 static int assign_all(struct vs_build *b, struct vs_err *err)
 {
 	const struct vs_model *m = b->spec->model;
+	struct vs_rows centroids = { m->centroids, m->index.nlist, m->dim,
+				     VS_F32 };
+	enum vs_dtype rows = vs_metric_is_similarity(b->spec->metric) ?
+				     VS_F32 : b->src->dtype;
 	struct vs_coarse *coarse;
 	uint64_t done = 0, i;
 	size_t got;
@@ -140,8 +144,7 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 			   "cell numbers", err);
 	if (b->cell == NULL)
 		return VS_ENOMEM;
-	rc = vs_coarse_create(b->ctx, m->centroids, m->index.nlist, m->dim,
-			      &coarse, err);
+	rc = vs_coarse_create(b->ctx, &centroids, rows, &coarse, err);
 	if (rc != 0)
 		return rc;
 	rc = skip_known(b, &done, err);

@@ -1,40 +1,29 @@
-/* coarse.c - assignment of rows to centroids and choice of cells to probe.
- *
- * A tile of VS_TILE_W rows meets all centroids; its scores, term - 2 x.c, lie
- * in one buffer that stays in cache and is searched twice: for the smallest
- * (or the nprobe-th smallest) and for everything within the error bound of it.
+/* coarse.c - assignment of rows to centroids and choice of cells to probe: tiles
+ * of rows meet centroids in parallel; coarse_pick.c reads their scores.
  */
 #include "vs/coarse.h"
 
-#include <stdatomic.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
-#include "vs/hit.h"
-#include "vs/kern.h"
+#include "coarse_int.h"
 #include "vs/mem.h"
+#include "vs/num.h"
 #include "vs/par.h"
 #include "vs/widen.h"
 
 #define GROUPS_PER_ITEM 16u /* tiles of one item of the parallel loop */
-#define SAMPLE 64u /* scores that guess where the nprobe-th smallest lies */
 #define SURE_MAX 1e37 /* norms below it cannot make a score overflow */
-
-struct vs_coarse {
-	uint32_t nlist;
-	uint32_t dim;
-	size_t n_panels;
-	float *panels;  /* [n_panels] panels */
-	float *terms;   /* |c|^2 per panel row; padding +inf */
-	float *zeros;   /* terms under IP: 0, padding +inf */
-	float *rows;    /* [nlist][dim], for the canonical kernel */
-	double max_norm2;
-};
+/* A tile whose codes leave open more than one centroid of OPEN_PART tells that
+ * codes are no use for its like, and the next REST tiles go without. */
+#define OPEN_PART 8u
+#define REST 63u
 
 void vs_coarse_destroy(struct vs_ctx *ctx, struct vs_coarse *c)
 {
 	if (c == NULL)
 		return;
+	vs_coarse_code_clear(ctx, c);
 	vs_free(ctx, c->panels);
 	vs_free(ctx, c->terms);
 	vs_free(ctx, c->zeros);
@@ -68,198 +57,190 @@ static void fill_panels(struct vs_coarse *c)
 	}
 }
 
-int vs_coarse_create(struct vs_ctx *ctx, const float *centroids,
-		     uint32_t nlist, uint32_t dim, struct vs_coarse **out,
+static int alloc_floats(struct vs_ctx *ctx, struct vs_coarse *c,
+			struct vs_err *err)
+{
+	static const char what[] = "centroids";
+	size_t padded = c->n_panels * VS_PANEL_ROWS;
+
+	c->panels = vs_alloc(ctx, padded, c->dim * sizeof(float), what, err);
+	if (c->panels == NULL)
+		return VS_ENOMEM;
+	c->rows = vs_alloc(ctx, c->nlist, c->dim * sizeof(float), what, err);
+	if (c->rows == NULL)
+		return VS_ENOMEM;
+	c->terms = vs_alloc(ctx, padded, sizeof(float), what, err);
+	if (c->terms == NULL)
+		return VS_ENOMEM;
+	c->zeros = vs_alloc(ctx, padded, sizeof(float), what, err);
+	return c->zeros == NULL ? VS_ENOMEM : 0;
+}
+
+int vs_coarse_create(struct vs_ctx *ctx, const struct vs_rows *centroids,
+		     enum vs_dtype rows, struct vs_coarse **out,
 		     struct vs_err *err)
 {
 	struct vs_coarse *c = vs_zalloc(ctx, 1, sizeof(*c), "centroids", err);
-	size_t padded;
+	int rc;
 
 	if (c == NULL)
 		return VS_ENOMEM;
-	c->nlist = nlist;
-	c->dim = dim;
-	c->n_panels = (size_t)vs_panels_of(nlist);
-	padded = c->n_panels * VS_PANEL_ROWS;
-	c->panels = vs_alloc(ctx, padded, dim * sizeof(float), "centroids",
-			     err);
-	if (c->panels == NULL)
-		goto fail;
-	c->rows = vs_alloc(ctx, nlist, dim * sizeof(float), "centroids", err);
-	if (c->rows == NULL)
-		goto fail;
-	c->terms = vs_alloc(ctx, padded, sizeof(float), "centroids", err);
-	if (c->terms == NULL)
-		goto fail;
-	c->zeros = vs_alloc(ctx, padded, sizeof(float), "centroids", err);
-	if (c->zeros == NULL)
-		goto fail;
-	memcpy(c->rows, centroids, (size_t)nlist * dim * sizeof(float));
-	fill_panels(c);
-	*out = c;
-	return 0;
-fail:
-	vs_coarse_destroy(ctx, c);
-	return VS_ENOMEM;
+	c->nlist = (uint32_t)centroids->n;
+	c->dim = centroids->dim;
+	c->n_panels = (size_t)vs_panels_of(c->nlist);
+	rc = alloc_floats(ctx, c, err);
+	if (rc == 0) {
+		memcpy(c->rows, centroids->p,
+		       (size_t)c->nlist * c->dim * sizeof(float));
+		fill_panels(c);
+		rc = vs_coarse_code_init(ctx, c, rows, err);
+	}
+	if (rc == 0)
+		*out = c;
+	else
+		vs_coarse_destroy(ctx, c);
+	return rc;
 }
 
-/* Scratch of one thread. */
-struct scratch {
-	float *packed;    /* [dim][VS_TILE_W] */
-	float *scores;    /* [VS_TILE_W][padded nlist] */
-	float *wide;      /* [VS_TILE_W][dim]: the rows as f32 */
-	uint32_t *near;   /* cells within the bound */
-	struct vs_hit *hit; /* cells with canonical keys */
-};
+/* Bytes of panels and terms of gathered centroids. */
+static uint64_t gathered_bytes(uint32_t n, uint32_t dim)
+{
+	return vs_panels_of(n) * (vs_panel_bytes(VS_U8, dim) +
+				  VS_PANEL_ROWS * sizeof(float));
+}
 
-/* One call of assign or probe.  Each worker of the parallel loop has a scratch
- * and takes items until none are left, so there need be no more scratches than
- * items, nor more than memory allows. */
-struct job {
-	struct vs_ctx *ctx;
-	const struct vs_coarse *c;
-	const struct vs_rows *rows;
-	enum vs_metric metric;
-	uint32_t nprobe; /* 0: assign */
-	uint32_t *cells;
-	float *dist;
-	struct scratch *scratch; /* [n_workers] */
-	size_t n_workers;
-	size_t n_items;
-	atomic_size_t next; /* the item to be taken */
-};
-
+/* Room is taken for near lists even where there are none: it is little beside
+ * the scores of all centroids. */
 static uint64_t scratch_bytes(uint32_t nlist, uint32_t dim)
 {
 	uint64_t padded = vs_panels_of(nlist) * VS_PANEL_ROWS;
 	uint64_t row = 2 * VS_TILE_W * sizeof(float) * (uint64_t)dim;
+	uint64_t whole = 2 * VS_TILE_W * ((uint64_t)dim + 3);
 
 	return padded * (VS_TILE_W * sizeof(float) + sizeof(uint32_t) +
 			 sizeof(struct vs_hit)) +
-	       row + sizeof(struct scratch) + 6 * 2 * VS_ALIGN;
+	       row + whole + gathered_bytes(VS_COARSE_NEAR_MAX, dim) +
+	       sizeof(struct vs_coarse_scratch) + 10 * 2 * VS_ALIGN;
 }
 
 uint64_t vs_coarse_bytes(uint32_t nlist, uint32_t dim)
 {
 	uint64_t padded = vs_panels_of(nlist) * VS_PANEL_ROWS;
+	uint64_t sums = nlist * 5ull * sizeof(double) + 2 * VS_ALIGN;
+	uint64_t scratch = scratch_bytes(nlist, dim);
 
 	return (padded + nlist) * dim * sizeof(float) +
 	       padded * 2 * sizeof(float) + sizeof(struct vs_coarse) +
-	       5 * 2 * VS_ALIGN + scratch_bytes(nlist, dim);
+	       5 * 2 * VS_ALIGN + vs_coarse_code_bytes(nlist, dim) +
+	       (sums > scratch ? sums : scratch);
 }
 
-static void scratch_free(struct job *j)
+static void scratch_free(struct vs_coarse_job *j)
 {
-	size_t t;
+	struct vs_coarse_scratch *s = j->scratch;
 
-	if (j->scratch == NULL)
-		return;
-	for (t = 0; t < j->n_workers; t++) {
-		vs_free(j->ctx, j->scratch[t].packed);
-		vs_free(j->ctx, j->scratch[t].scores);
-		vs_free(j->ctx, j->scratch[t].wide);
-		vs_free(j->ctx, j->scratch[t].near);
-		vs_free(j->ctx, j->scratch[t].hit);
+	for (; s != NULL && s < j->scratch + j->n_workers; s++) {
+		vs_free(j->ctx, s->packed);
+		vs_free(j->ctx, s->packed8);
+		vs_free(j->ctx, s->whole);
+		vs_free(j->ctx, s->scores);
+		vs_free(j->ctx, s->wide);
+		vs_free(j->ctx, s->near);
+		vs_free(j->ctx, s->hit);
+		vs_free(j->ctx, s->panels);
+		vs_free(j->ctx, s->terms);
 	}
 	vs_free(j->ctx, j->scratch);
 }
 
-static int scratch_alloc(struct job *j, struct vs_err *err)
+/* size * n bytes to *p. */
+static int take(struct vs_ctx *ctx, void *p, size_t n, size_t size,
+		struct vs_err *err)
 {
-	static const char what[] = "coarse scratch";
+	void *got = vs_alloc(ctx, n, size, "coarse scratch", err);
+
+	memcpy(p, &got, sizeof(got));
+	return got == NULL ? VS_ENOMEM : 0;
+}
+
+static int scratch_fill(struct vs_coarse_job *j, struct vs_coarse_scratch *s,
+			struct vs_err *err)
+{
 	struct vs_ctx *ctx = j->ctx;
-	size_t padded = j->c->n_panels * VS_PANEL_ROWS;
-	struct scratch *s;
+	size_t dim = j->c->dim, padded = j->c->n_panels * VS_PANEL_ROWS;
+	size_t wide = VS_TILE_W * sizeof(float), n = padded;
+	int rc = take(ctx, &s->packed, dim, wide, err);
+
+	if (j->near != NULL)
+		n = vs_panels_of(j->near->n) * VS_PANEL_ROWS;
+	if (rc == 0)
+		rc = take(ctx, &s->wide, dim, wide, err);
+	if (rc == 0)
+		rc = take(ctx, &s->packed8, (dim + 3) / 4 * 4, VS_TILE_W, err);
+	if (rc == 0)
+		rc = take(ctx, &s->whole, dim, VS_TILE_W, err);
+	if (rc == 0)
+		rc = take(ctx, &s->scores, n, wide, err);
+	if (rc == 0)
+		rc = take(ctx, &s->near, n, sizeof(*s->near), err);
+	if (rc == 0)
+		rc = take(ctx, &s->hit, n, sizeof(*s->hit), err);
+	if (rc != 0 || j->near == NULL)
+		return rc;
+	rc = take(ctx, &s->panels, n / VS_PANEL_ROWS,
+		  vs_panel_bytes(VS_U8, dim), err);
+	return rc == 0 ? take(ctx, &s->terms, n, sizeof(float), err) : rc;
+}
+
+static int scratch_alloc(struct vs_coarse_job *j, struct vs_err *err)
+{
+	struct vs_ctx *ctx = j->ctx;
 	uint64_t fit;
 	size_t t;
+	int rc = 0;
 
 	/* Half of what is left: other threads of the caller may want some. */
 	fit = vs_mem_left(ctx) / 2 / scratch_bytes(j->c->nlist, j->c->dim);
 	j->n_workers = (size_t)vs_min_u64(ctx->n_threads, j->n_items);
 	j->n_workers = (size_t)vs_min_u64(j->n_workers, fit);
 	j->n_workers = vs_max_size(j->n_workers, 1);
-	j->scratch = vs_zalloc(ctx, j->n_workers, sizeof(*s), what, err);
+	j->scratch = vs_zalloc(ctx, j->n_workers, sizeof(*j->scratch),
+			       "coarse scratch", err);
 	if (j->scratch == NULL)
 		return VS_ENOMEM;
-	for (t = 0; t < j->n_workers; t++) {
-		s = &j->scratch[t];
-		s->packed = vs_alloc(ctx, j->c->dim,
-				     VS_TILE_W * sizeof(float), what, err);
-		if (s->packed == NULL)
-			return VS_ENOMEM;
-		s->scores = vs_alloc(ctx, padded, VS_TILE_W * sizeof(float),
-				     what, err);
-		if (s->scores == NULL)
-			return VS_ENOMEM;
-		s->wide = vs_alloc(ctx, j->c->dim, VS_TILE_W * sizeof(float),
-				   what, err);
-		if (s->wide == NULL)
-			return VS_ENOMEM;
-		s->near = vs_alloc(ctx, padded, sizeof(*s->near), what, err);
-		if (s->near == NULL)
-			return VS_ENOMEM;
-		s->hit = vs_alloc(ctx, padded, sizeof(*s->hit), what, err);
-		if (s->hit == NULL)
-			return VS_ENOMEM;
-	}
-	return 0;
+	for (t = 0; rc == 0 && t < j->n_workers; t++)
+		rc = scratch_fill(j, &j->scratch[t], err);
+	return rc;
+}
+
+static const void *row_at(const struct vs_rows *rows, uint64_t i)
+{
+	return (const uint8_t *)rows->p +
+	       i * rows->dim * vs_dtype_size(rows->dtype);
 }
 
 /* Row i, the x-th of its tile, as f32: in place or widened. */
-static const float *row_f32(const struct job *j, const struct scratch *s,
-			    uint64_t i, size_t x)
+static const float *row_f32(const struct vs_coarse_job *j,
+			    const struct vs_coarse_scratch *s, uint64_t i,
+			    size_t x)
 {
 	uint32_t dim = j->rows->dim;
-	const uint8_t *row = (const uint8_t *)j->rows->p +
-			     i * dim * vs_dtype_size(j->rows->dtype);
 	float *wide = s->wide + x * dim;
 
 	if (j->rows->dtype == VS_F32)
-		return (const float *)j->rows->p + i * dim;
-	vs_row_widen(j->rows->dtype, row, dim, wide);
+		return row_at(j->rows, i);
+	vs_row_widen(j->rows->dtype, row_at(j->rows, i), dim, wide);
 	return wide;
 }
 
-/* The canonical rank key of row q and cell. */
-static int64_t canonical_key(const struct job *j, const float *q,
-			     uint32_t cell)
-{
-	const struct vs_coarse *c = j->c;
-	const struct vs_kern *kern = j->ctx->kern;
-	const float *centroid = c->rows + (size_t)cell * c->dim;
-	float v;
-
-	if (j->metric == VS_IP) {
-		kern->ip_f32(q, centroid, c->dim, 1, c->dim, &v);
-		return vs_key_of_f32(v, true);
-	}
-	kern->l2sq_f32(q, centroid, c->dim, 1, c->dim, &v);
-	return vs_key_of_f32(v, false);
-}
-
-static int by_key(const void *a, const void *b)
-{
-	const struct vs_hit *x = a, *y = b;
-
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static int by_cell(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* How far two scores must lie apart to be sure of the canonical order.
+/* How far two scores of floats must lie apart to be sure of the canonical
+ * order.
  *
  * With S = |q|^2 + max |c|^2 and G = vs_f32_gamma: a score is off by at most
  * G S / 2 (2 |q| |c| <= S), a canonical value by at most G S, and two of each
  * meet in a comparison: 3 G S.  The fourth covers the roundings of limits.
  * Infinite when scores could overflow: then nothing is sure. */
-static float open_zone(const struct job *j, const float *q)
+static float open_zone(const struct vs_coarse_job *j, const float *q)
 {
 	const struct vs_coarse *c = j->c;
 	float norm2;
@@ -273,152 +254,12 @@ static float open_zone(const struct job *j, const float *q)
 		       (double)c->dim * 0x1p-120);
 }
 
-/* The best cell among those whose scores are within the bound of the best. */
-static void settle_nearest(const struct job *j, struct scratch *s, uint64_t i,
-			   const float *q, const float *scores)
-{
-	const struct vs_kern *kern = j->ctx->kern;
-	const struct vs_coarse *c = j->c;
-	float best = kern->min_f32(scores, c->nlist);
-	float limit = best + open_zone(j, q);
-	size_t n = kern->select_le_f32(scores, c->nlist, limit, s->near);
-	uint32_t cell;
-	int64_t key, other;
-	size_t x;
-
-	if (!isfinite(limit))
-		for (n = 0; n < c->nlist; n++)
-			s->near[n] = (uint32_t)n;
-	cell = s->near[0];
-	if (n > 1) {
-		key = canonical_key(j, q, cell);
-		for (x = 1; x < n; x++) {
-			other = canonical_key(j, q, s->near[x]);
-			if (other < key) {
-				key = other;
-				cell = s->near[x];
-			}
-		}
-	}
-	j->cells[i] = cell;
-	if (j->dist != NULL)
-		j->dist[i] = vs_f32_of_key(canonical_key(j, q, cell), false);
-}
-
-/* Quickselect (Hoare 1961); v is reordered. */
-static float nth_smallest(float *v, size_t n, size_t nth)
-{
-	size_t lo = 0, hi = n - 1, i, k;
-	float pivot, t;
-
-	while (lo < hi) {
-		pivot = v[lo + (hi - lo) / 2];
-		i = lo;
-		k = hi;
-		while (i <= k) {
-			while (v[i] < pivot)
-				i++;
-			while (v[k] > pivot)
-				k--;
-			if (i <= k) {
-				t = v[i];
-				v[i++] = v[k];
-				v[k] = t;
-				if (k == 0)
-					break;
-				k--;
-			}
-		}
-		if (nth <= k)
-			hi = k;
-		else if (nth >= i)
-			lo = i;
-		else
-			break;
-	}
-	return v[nth];
-}
-
-/* A guess that somewhat more than nprobe scores lie at or below: the quantile
- * of a sample, evenly spaced. */
-static float guess_limit(const struct job *j, const float *scores)
-{
-	float sample[SAMPLE];
-	size_t nlist = j->c->nlist, i, nth;
-
-	if (nlist < 4 * SAMPLE)
-		return INFINITY;
-	for (i = 0; i < SAMPLE; i++)
-		sample[i] = scores[i * nlist / SAMPLE];
-	nth = (size_t)j->nprobe * SAMPLE * 3 / 2 / nlist + 2;
-	return nth < SAMPLE ? nth_smallest(sample, SAMPLE, nth) : INFINITY;
-}
-
-/* The nprobe-th smallest score; infinite when too many are NaN. */
-static float nprobe_limit(const struct job *j, const float *scores,
-			  struct scratch *s)
-{
-	const struct vs_kern *kern = j->ctx->kern;
-	float *held = (float *)(void *)s->hit; /* 16 bytes a cell: enough */
-	size_t nlist = j->c->nlist, n, x;
-
-	n = kern->select_le_f32(scores, nlist, guess_limit(j, scores),
-				s->near);
-	if (n < j->nprobe)
-		n = kern->select_le_f32(scores, nlist, INFINITY, s->near);
-	if (n < j->nprobe)
-		return INFINITY;
-	for (x = 0; x < n; x++)
-		held[x] = scores[s->near[x]];
-	return nth_smallest(held, n, j->nprobe - 1);
-}
-
-/* All cells surely in, and the doubtful ones by canonical key. */
-static void settle_probe(const struct job *j, struct scratch *s, uint64_t i,
-			 const float *q, const float *scores)
-{
-	const struct vs_kern *kern = j->ctx->kern;
-	const struct vs_coarse *c = j->c;
-	float width = open_zone(j, q);
-	float limit = nprobe_limit(j, scores, s);
-	uint32_t *out = j->cells + i * j->nprobe;
-	size_t n, x, n_in = 0, n_open = 0, best = 0;
-
-	n = kern->select_le_f32(scores, c->nlist, limit + width, s->near);
-	if (!isfinite(limit + width)) {
-		for (n = 0; n < c->nlist; n++)
-			s->near[n] = (uint32_t)n;
-		limit = -INFINITY; /* none is surely in */
-		width = 0;
-	}
-	for (x = 0; x < n; x++) {
-		if (n == j->nprobe || scores[s->near[x]] < limit - width) {
-			out[n_in++] = s->near[x];
-			continue;
-		}
-		s->hit[n_open].id = s->near[x];
-		s->hit[n_open++].key = canonical_key(j, q, s->near[x]);
-	}
-	if (n_open > 0)
-		qsort(s->hit, n_open, sizeof(*s->hit), by_key);
-	for (x = 0; n_in < j->nprobe; x++)
-		out[n_in++] = (uint32_t)s->hit[x].id;
-	qsort(out, n_in, sizeof(*out), by_cell);
-	/* Which one is scanned first changes no answer: the score will do. */
-	for (x = 1; x < n_in; x++)
-		if (scores[out[x]] < scores[out[best]])
-			best = x;
-	n = out[best];
-	memmove(out + 1, out, best * sizeof(*out));
-	out[0] = (uint32_t)n;
-}
-
-static void run_tile(const struct job *j, struct scratch *s, uint64_t first,
-		     unsigned n_q)
+/* Scores of n_q rows against all centroids in floats. */
+static void score_floats(const struct vs_coarse_job *j,
+			 struct vs_coarse_scratch *s, const float *const *row,
+			 unsigned n_q, float *zone)
 {
 	const struct vs_coarse *c = j->c;
-	size_t padded = c->n_panels * VS_PANEL_ROWS, x;
-	const float *f32[VS_TILE_W];
 	struct vs_tile_f32 tile = {
 		.panels = c->panels,
 		.n_panels = c->n_panels,
@@ -428,56 +269,167 @@ static void run_tile(const struct job *j, struct scratch *s, uint64_t first,
 		.n_q = n_q,
 		.terms = j->metric == VS_IP ? c->zeros : c->terms,
 	};
+	unsigned x;
 
 	for (x = 0; x < n_q; x++)
-		f32[x] = row_f32(j, s, first + x, x);
-	vs_pack_queries_f32(f32, n_q, VS_TILE_W, c->dim, s->packed);
-	j->ctx->kern->scores_f32(&tile, s->scores, padded);
-	for (x = 0; x < n_q; x++) {
-		if (j->nprobe == 0)
-			settle_nearest(j, s, first + x, f32[x],
-				       s->scores + x * padded);
-		else
-			settle_probe(j, s, first + x, f32[x],
-				     s->scores + x * padded);
-	}
+		zone[x] = open_zone(j, row[x]);
+	vs_pack_queries_f32(row, n_q, VS_TILE_W, c->dim, s->packed);
+	j->ctx->kern->scores_f32(&tile, s->scores,
+				 c->n_panels * VS_PANEL_ROWS);
 }
 
-static int run_item(const struct job *j, struct scratch *s, size_t item,
-		    struct vs_err *err)
-{
-	uint64_t first = (uint64_t)item * GROUPS_PER_ITEM * VS_TILE_W;
-	uint64_t end = first + GROUPS_PER_ITEM * VS_TILE_W;
+/* A tile of rows: which they are, and as floats. */
+struct tile {
+	uint64_t row[VS_TILE_W];
+	const float *f32[VS_TILE_W];
+	unsigned n;
+};
 
-	if (end > j->rows->n)
-		end = j->rows->n;
-	for (; first < end; first += VS_TILE_W) {
+/* Scores of a tile against the codes of a field. */
+static void score_codes(const struct vs_coarse_job *j,
+			struct vs_coarse_scratch *s, const struct vs_field *f,
+			const struct tile *t, float *zone)
+{
+	uint32_t dim = j->c->dim;
+	const uint8_t *whole[VS_TILE_W];
+	float gain[VS_TILE_W] = { 0 };
+	struct vs_tile_scores tile = {
+		.panels = f->panels,
+		.n_panels = f->n_panels,
+		.d = dim,
+		.packed = s->packed8,
+		.w = VS_TILE_W,
+		.n_q = t->n,
+		.terms = f->terms,
+		.gain = gain,
+	};
+	unsigned x;
+
+	for (x = 0; x < t->n; x++) {
+		vs_coarse_code_row(j, row_at(j->rows, t->row[x]), t->f32[x],
+				   s->whole + (size_t)x * dim, &gain[x],
+				   &zone[x]);
+		whole[x] = (const uint8_t *)(s->whole + (size_t)x * dim);
+	}
+	/* Signed bytes go as they are. */
+	vs_pack_queries_l1_u8(whole, t->n, VS_TILE_W, dim, s->packed8);
+	j->ctx->kern->scores_u8(&tile, s->scores, f->n_panels * VS_PANEL_ROWS);
+}
+
+static void run_tile(const struct vs_coarse_job *j,
+		     struct vs_coarse_scratch *s, const struct vs_field *f,
+		     struct tile *t)
+{
+	bool codes = f->panels != NULL && (s->rest == 0 || f->map != NULL);
+	size_t stride = f->n_panels * VS_PANEL_ROWS, open = 0;
+	float zone[VS_TILE_W];
+	unsigned x;
+
+	for (x = 0; x < t->n; x++)
+		t->f32[x] = row_f32(j, s, t->row[x], x);
+	if (codes)
+		score_codes(j, s, f, t, zone);
+	else
+		score_floats(j, s, t->f32, t->n, zone);
+	for (x = 0; x < t->n; x++) {
+		const float *scores = s->scores + x * stride;
+
+		if (j->nprobe == 0)
+			open += vs_coarse_nearest(j, s, f, t->row[x],
+						  t->f32[x], scores, zone[x]);
+		else
+			open += vs_coarse_nearest_some(j, s, t->row[x],
+						       t->f32[x], scores,
+						       zone[x]);
+	}
+	if (s->rest > 0)
+		s->rest--;
+	else if (codes && open > t->n * (size_t)(f->n / OPEN_PART + 8))
+		s->rest = REST;
+}
+
+/* Codes for rows of bytes read no others. */
+static bool has_codes_for(const struct vs_coarse *c, const struct vs_rows *rows)
+{
+	return c->has_code && (!c->code.bytes || c->code.rows == rows->dtype);
+}
+
+static int run_rows(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
+		    size_t item, struct vs_err *err)
+{
+	const struct vs_coarse *c = j->c;
+	bool ip = j->metric == VS_IP;
+	struct vs_field all = {
+		.panels = has_codes_for(c, j->rows) ? c->code.panels : NULL,
+		.terms = c->code.terms[ip],
+		.n_panels = c->n_panels,
+		.n = c->nlist,
+	};
+	uint64_t i = (uint64_t)item * GROUPS_PER_ITEM * VS_TILE_W;
+	uint64_t end = vs_min_u64(i + GROUPS_PER_ITEM * VS_TILE_W, j->rows->n);
+	struct tile t;
+
+	while (i < end) {
 		if (vs_ctx_stopping(j->ctx))
 			return vs_fail(err, VS_EAGAIN, "stopped; run again");
-		run_tile(j, s, first,
-			 (unsigned)vs_min_u64(end - first, VS_TILE_W));
+		for (t.n = 0; t.n < VS_TILE_W && i < end; i++)
+			t.row[t.n++] = i;
+		run_tile(j, s, &all, &t);
+	}
+	return 0;
+}
+
+/* The rows of one cell against its near centroids. */
+static int run_cell(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
+		    size_t cell, struct vs_err *err)
+{
+	const struct vs_coarse_near *near = j->near;
+	uint64_t i = near->start[cell], end = near->start[cell + 1];
+	struct vs_field some = {
+		.panels = s->panels,
+		.terms = s->terms,
+		.n_panels = (size_t)vs_panels_of(near->n),
+		.n = near->n,
+		.map = near->list + cell * near->n,
+	};
+	struct tile t;
+
+	if (i == end)
+		return 0;
+	vs_coarse_code_gather(j->c, j->metric, some.map, some.n, s->panels,
+			      s->terms);
+	while (i < end) {
+		if (vs_ctx_stopping(j->ctx))
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
+		for (t.n = 0; t.n < VS_TILE_W && i < end; i++)
+			t.row[t.n++] = near->order[i];
+		run_tile(j, s, &some, &t);
 	}
 	return 0;
 }
 
 static int body(void *arg, size_t worker, unsigned thread, struct vs_err *err)
 {
-	struct job *j = arg;
+	struct vs_coarse_job *j = arg;
+	struct vs_coarse_scratch *s = &j->scratch[worker];
 	size_t item;
 	int rc = 0;
 
 	(void)thread;
 	while (rc == 0 && (item = atomic_fetch_add(&j->next, 1)) < j->n_items)
-		rc = run_item(j, &j->scratch[worker], item, err);
+		rc = j->near != NULL ? run_cell(j, s, item, err) :
+				       run_rows(j, s, item, err);
 	return rc;
 }
 
-static int run(struct job *j, struct vs_err *err)
+static int run(struct vs_coarse_job *j, struct vs_err *err)
 {
 	int rc;
 
-	j->n_items = (size_t)vs_div_up(j->rows->n,
-				       GROUPS_PER_ITEM * VS_TILE_W);
+	j->n_items = j->near != NULL ?
+			     j->c->nlist :
+			     (size_t)vs_div_up(j->rows->n,
+					       GROUPS_PER_ITEM * VS_TILE_W);
 	atomic_init(&j->next, 0);
 	rc = scratch_alloc(j, err);
 	if (rc == 0)
@@ -490,9 +442,27 @@ int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 		     const struct vs_rows *rows, uint32_t *cell, float *dist,
 		     struct vs_err *err)
 {
-	struct job j = {
+	struct vs_coarse_job j = {
 		.ctx = ctx, .c = c, .rows = rows, .metric = VS_L2,
 		.cells = cell, .dist = dist,
+	};
+
+	return run(&j, err);
+}
+
+bool vs_coarse_can_near(const struct vs_coarse *c, const struct vs_rows *rows)
+{
+	return has_codes_for(c, rows);
+}
+
+int vs_coarse_assign_near(struct vs_ctx *ctx, const struct vs_coarse *c,
+			  const struct vs_rows *rows,
+			  const struct vs_coarse_near *near, uint32_t *cell,
+			  float *dist, struct vs_err *err)
+{
+	struct vs_coarse_job j = {
+		.ctx = ctx, .c = c, .rows = rows, .metric = VS_L2,
+		.near = near, .cells = cell, .dist = dist,
 	};
 
 	return run(&j, err);
@@ -502,7 +472,7 @@ int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		    enum vs_metric metric, const struct vs_rows *queries,
 		    uint32_t nprobe, uint32_t *cells, struct vs_err *err)
 {
-	struct job j = {
+	struct vs_coarse_job j = {
 		.ctx = ctx, .c = c, .rows = queries,
 		.metric = vs_metric_is_similarity(metric) ? VS_IP : VS_L2,
 		.nprobe = nprobe, .cells = cells,

@@ -322,14 +322,15 @@ static int repair_empty(struct state *s, uint64_t *n_repaired,
 static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 		   struct vs_err *err)
 {
+	struct vs_rows centroids = { s->centroids, s->nlist, s->rows->dim,
+				     VS_F32 };
 	struct vs_coarse *coarse;
 	uint64_t i, n = s->rows->n;
 	double total = 0, size;
 	uint32_t c;
 	int rc;
 
-	rc = vs_coarse_create(s->ctx, s->centroids, s->nlist, s->rows->dim,
-			      &coarse, err);
+	rc = vs_coarse_create(s->ctx, &centroids, s->rows->dtype, &coarse, err);
 	if (rc != 0)
 		return rc;
 	rc = vs_coarse_assign(s->ctx, coarse, s->rows, s->cell, s->dist, err);

@@ -251,11 +251,13 @@ int vs_search_open(struct vs_search *s, struct vs_err *err)
 int vs_search_coarse(struct vs_search *s, struct vs_err *err)
 {
 	const struct vs_shard *first = s->target.shard[0];
+	struct vs_rows centroids = { vs_shard_centroids(first),
+				     vs_shard_index(first)->nlist,
+				     head_of(s)->dim, VS_F32 };
 
 	if (vs_shard_index(first)->family != VS_FAMILY_IVF)
 		return 0;
-	return vs_coarse_create(s->ctx, vs_shard_centroids(first),
-				vs_shard_index(first)->nlist, head_of(s)->dim,
+	return vs_coarse_create(s->ctx, &centroids, s->queries.form.to,
 				&s->coarse, err);
 }
 

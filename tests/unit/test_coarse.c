@@ -78,15 +78,16 @@ static void check(struct vs_ctx *ctx, struct gendata *c,
 	uint32_t *cell = malloc(q->n * c->n * sizeof(*cell)), nprobe;
 	float *dist = malloc(q->n * sizeof(*dist));
 	struct vs_coarse *coarse;
-	struct vs_rows rows;
+	struct vs_rows rows, centroids;
 	struct vs_err err;
 	uint64_t i;
 	size_t p;
 
 	c->dtype = VS_F32;
 	gendata_rows(q, &rows);
-	assert_int_equal(vs_coarse_create(ctx, c->f32, (uint32_t)c->n, c->dim,
-					  &coarse, &err), 0);
+	gendata_rows(c, &centroids);
+	assert_int_equal(vs_coarse_create(ctx, &centroids, rows.dtype, &coarse,
+					  &err), 0);
 	assert_int_equal(vs_coarse_assign(ctx, coarse, &rows, cell, dist,
 					  &err), 0);
 	for (i = 0; i < q->n; i++) {
@@ -191,7 +192,7 @@ static void test_many_threads_little_memory(void **state)
 	static const uint64_t n_rows[] = { 50, 3000 };
 	struct vs_coarse *coarse;
 	struct gendata c, q;
-	struct vs_rows rows;
+	struct vs_rows rows, centroids;
 	struct vs_ctx ctx;
 	struct vs_err err;
 	uint32_t *want, *got;
@@ -205,7 +206,8 @@ static void test_many_threads_little_memory(void **state)
 		want = malloc(q.n * sizeof(*want));
 		got = malloc(q.n * sizeof(*got));
 		start(&ctx, VS_CPU_GENERIC);
-		assert_int_equal(vs_coarse_create(&ctx, c.f32, 4096, 8,
+		gendata_rows(&c, &centroids);
+		assert_int_equal(vs_coarse_create(&ctx, &centroids, VS_F32,
 						  &coarse, &err), 0);
 		assert_int_equal(vs_coarse_assign(&ctx, coarse, &rows, want,
 						  NULL, &err), 0);
@@ -239,7 +241,7 @@ static void test_stop(void **state)
 	ctx.stop = &stop;
 	gendata_make(&c, VS_F32, 100, 8, 200, 1);
 	gendata_rows(&c, &rows);
-	assert_int_equal(vs_coarse_create(&ctx, c.f32, 100, 8, &coarse, &err),
+	assert_int_equal(vs_coarse_create(&ctx, &rows, VS_F32, &coarse, &err),
 			 0);
 	assert_int_equal(vs_coarse_assign(&ctx, coarse, &rows, cell, NULL,
 					  &err), VS_EAGAIN);

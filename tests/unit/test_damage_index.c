@@ -61,6 +61,7 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	struct vs_batch_spec spec = { .metric = h->metric,
 				      .dtype = h->dtype,
 				      .k = K };
+	struct vs_rows centroids = { NULL, nlist, h->dim, VS_F32 };
 	struct vs_coarse *coarse = NULL;
 	const struct vs_hit *hits;
 	struct vs_batch *b;
@@ -75,8 +76,8 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 		return rc;
 	cells = malloc(N_QUERIES * nlist * sizeof(*cells));
 	if (vs_shard_centroids(s) != NULL) {
-		rc = vs_coarse_create(ctx, vs_shard_centroids(s), nlist,
-				      h->dim, &coarse, NULL);
+		centroids.p = vs_shard_centroids(s);
+		rc = vs_coarse_create(ctx, &centroids, h->dtype, &coarse, NULL);
 		if (rc == 0)
 			rc = vs_coarse_probe(ctx, coarse, h->metric,
 					     &spec.queries, nlist, cells,

@@ -92,6 +92,7 @@ static void search(struct vs_ctx *ctx, const char *path,
 {
 	struct vs_batch_spec spec = { .k = K };
 	struct vs_coarse *coarse = NULL;
+	struct vs_rows centroids = { NULL, 0, q->dim, VS_F32 };
 	const struct vs_hit *found;
 	struct vs_shard *s;
 	struct vs_batch *b;
@@ -103,9 +104,10 @@ static void search(struct vs_ctx *ctx, const char *path,
 	gendata_queries(q, &spec.queries);
 	ok(vs_batch_create(ctx, &spec, &b, &err), &err);
 	if (vs_shard_centroids(s) != NULL) {
-		ok(vs_coarse_create(ctx, vs_shard_centroids(s),
-				    vs_shard_index(s)->nlist, q->dim, &coarse,
-				    &err), &err);
+		centroids.p = vs_shard_centroids(s);
+		centroids.n = vs_shard_index(s)->nlist;
+		ok(vs_coarse_create(ctx, &centroids, spec.queries.dtype,
+				    &coarse, &err), &err);
 		ok(vs_coarse_probe(ctx, coarse, spec.metric, &spec.queries,
 				   nprobe, cells, &err), &err);
 	}
@@ -136,8 +138,9 @@ static void assign(struct vs_ctx *ctx, const struct gendata *g,
 		   const struct vs_model *m, uint32_t *cell)
 {
 	float *unit = malloc(g->n * g->dim * sizeof(*unit));
+	struct vs_rows rows, centroids = { m->centroids, m->index.nlist,
+					   g->dim, VS_F32 };
 	struct vs_coarse *coarse;
-	struct vs_rows rows;
 	struct vs_err err;
 	uint64_t i;
 
@@ -150,8 +153,7 @@ static void assign(struct vs_ctx *ctx, const struct gendata *g,
 	}
 	rows.p = unit;
 	rows.dtype = VS_F32;
-	ok(vs_coarse_create(ctx, m->centroids, m->index.nlist, g->dim, &coarse,
-			    &err), &err);
+	ok(vs_coarse_create(ctx, &centroids, VS_F32, &coarse, &err), &err);
 	ok(vs_coarse_assign(ctx, coarse, &rows, cell, NULL, &err), &err);
 	vs_coarse_destroy(ctx, coarse);
 	free(unit);
