@@ -39,23 +39,25 @@ int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 		     const struct vs_rows *rows, uint32_t *cell, float *dist,
 		     struct vs_err *err) VS_MUST_CHECK;
 
-/* Centroids worth a look from each cell, and the rows that are in it now. */
-struct vs_coarse_near {
-	uint32_t n;	       /* 1..VS_COARSE_NEAR_MAX */
-	const uint32_t *list;  /* [nlist][n] cells */
-	const uint64_t *start; /* [nlist + 1] */
-	const uint32_t *order; /* rows of cell c: order[start[c]..start[c+1]) */
+/* Assignments that are kept up to date while centroids move. */
+struct vs_coarse_track {
+	uint32_t *cell; /* [n] */
+	float *dist;	/* [n]: canonical, to the centroid of cell */
+	float *other;	/* [n]: no other centroid is nearer than this */
+	/* The centroids that have moved since, ascending; NULL: nothing is
+	 * known yet, and all is written. */
+	const uint32_t *moved;
+	uint32_t n_moved;
 };
 
-#define VS_COARSE_NEAR_MAX 256u
-
-/* As vs_coarse_assign, but a row meets only the centroids near its cell; where
- * vs_coarse_can_near says so.  dist may not be NULL. */
-bool vs_coarse_can_near(const struct vs_coarse *c, const struct vs_rows *rows);
-int vs_coarse_assign_near(struct vs_ctx *ctx, const struct vs_coarse *c,
-			  const struct vs_rows *rows,
-			  const struct vs_coarse_near *near, uint32_t *cell,
-			  float *dist, struct vs_err *err) VS_MUST_CHECK;
+/* As vs_coarse_assign.  A row is not compared with centroids that stood still
+ * and cannot be nearer; the answer is the same. */
+int vs_coarse_assign_track(struct vs_ctx *ctx, const struct vs_coarse *c,
+			   const struct vs_rows *rows,
+			   const struct vs_coarse_track *track,
+			   struct vs_err *err) VS_MUST_CHECK;
+/* The least memory of that, with the centroids. */
+uint64_t vs_coarse_track_bytes(uint32_t nlist, uint32_t dim);
 
 /* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i (of
  * largest product where metric is a similarity, else under L2), the very

@@ -102,15 +102,6 @@ int vs_coarse_create(struct vs_ctx *ctx, const struct vs_rows *centroids,
 	return rc;
 }
 
-/* Bytes of panels and terms of gathered centroids. */
-static uint64_t gathered_bytes(uint32_t n, uint32_t dim)
-{
-	return vs_panels_of(n) * (vs_panel_bytes(VS_U8, dim) +
-				  VS_PANEL_ROWS * sizeof(float));
-}
-
-/* Room is taken for near lists even where there are none: it is little beside
- * the scores of all centroids. */
 static uint64_t scratch_bytes(uint32_t nlist, uint32_t dim)
 {
 	uint64_t padded = vs_panels_of(nlist) * VS_PANEL_ROWS;
@@ -119,8 +110,8 @@ static uint64_t scratch_bytes(uint32_t nlist, uint32_t dim)
 
 	return padded * (VS_TILE_W * sizeof(float) + sizeof(uint32_t) +
 			 sizeof(struct vs_hit)) +
-	       row + whole + gathered_bytes(VS_COARSE_NEAR_MAX, dim) +
-	       sizeof(struct vs_coarse_scratch) + 10 * 2 * VS_ALIGN;
+	       row + whole + sizeof(struct vs_coarse_scratch) +
+	       8 * 2 * VS_ALIGN;
 }
 
 uint64_t vs_coarse_bytes(uint32_t nlist, uint32_t dim)
@@ -147,8 +138,6 @@ static void scratch_free(struct vs_coarse_job *j)
 		vs_free(j->ctx, s->wide);
 		vs_free(j->ctx, s->near);
 		vs_free(j->ctx, s->hit);
-		vs_free(j->ctx, s->panels);
-		vs_free(j->ctx, s->terms);
 	}
 	vs_free(j->ctx, j->scratch);
 }
@@ -168,11 +157,9 @@ static int scratch_fill(struct vs_coarse_job *j, struct vs_coarse_scratch *s,
 {
 	struct vs_ctx *ctx = j->ctx;
 	size_t dim = j->c->dim, padded = j->c->n_panels * VS_PANEL_ROWS;
-	size_t wide = VS_TILE_W * sizeof(float), n = padded;
+	size_t wide = VS_TILE_W * sizeof(float);
 	int rc = take(ctx, &s->packed, dim, wide, err);
 
-	if (j->near != NULL)
-		n = vs_panels_of(j->near->n) * VS_PANEL_ROWS;
 	if (rc == 0)
 		rc = take(ctx, &s->wide, dim, wide, err);
 	if (rc == 0)
@@ -180,16 +167,12 @@ static int scratch_fill(struct vs_coarse_job *j, struct vs_coarse_scratch *s,
 	if (rc == 0)
 		rc = take(ctx, &s->whole, dim, VS_TILE_W, err);
 	if (rc == 0)
-		rc = take(ctx, &s->scores, n, wide, err);
+		rc = take(ctx, &s->scores, padded, wide, err);
 	if (rc == 0)
-		rc = take(ctx, &s->near, n, sizeof(*s->near), err);
+		rc = take(ctx, &s->near, padded, sizeof(*s->near), err);
 	if (rc == 0)
-		rc = take(ctx, &s->hit, n, sizeof(*s->hit), err);
-	if (rc != 0 || j->near == NULL)
-		return rc;
-	rc = take(ctx, &s->panels, n / VS_PANEL_ROWS,
-		  vs_panel_bytes(VS_U8, dim), err);
-	return rc == 0 ? take(ctx, &s->terms, n, sizeof(float), err) : rc;
+		rc = take(ctx, &s->hit, padded, sizeof(*s->hit), err);
+	return rc;
 }
 
 static int scratch_alloc(struct vs_coarse_job *j, struct vs_err *err)
@@ -240,7 +223,7 @@ static const float *row_f32(const struct vs_coarse_job *j,
  * G S / 2 (2 |q| |c| <= S), a canonical value by at most G S, and two of each
  * meet in a comparison: 3 G S.  The fourth covers the roundings of limits.
  * Infinite when scores could overflow: then nothing is sure. */
-static float open_zone(const struct vs_coarse_job *j, const float *q)
+static float floats_zone(const struct vs_coarse_job *j, const float *q)
 {
 	const struct vs_coarse *c = j->c;
 	float norm2;
@@ -254,43 +237,55 @@ static float open_zone(const struct vs_coarse_job *j, const float *q)
 		       (double)c->dim * 0x1p-120);
 }
 
-/* Scores of n_q rows against all centroids in floats. */
+/* A tile of rows. */
+struct tile {
+	struct vs_coarse_row row[VS_TILE_W];
+	unsigned n;
+};
+
+static void add_row(const struct vs_coarse_job *j,
+		    const struct vs_coarse_scratch *s, struct tile *t,
+		    uint64_t i)
+{
+	t->row[t->n].i = i;
+	t->row[t->n].f32 = row_f32(j, s, i, t->n);
+	t->n++;
+}
+
+/* Scores of a tile against all centroids in floats. */
 static void score_floats(const struct vs_coarse_job *j,
-			 struct vs_coarse_scratch *s, const float *const *row,
-			 unsigned n_q, float *zone)
+			 struct vs_coarse_scratch *s, struct tile *t)
 {
 	const struct vs_coarse *c = j->c;
+	const float *f32[VS_TILE_W];
 	struct vs_tile_f32 tile = {
 		.panels = c->panels,
 		.n_panels = c->n_panels,
 		.d = c->dim,
 		.packed = s->packed,
 		.w = VS_TILE_W,
-		.n_q = n_q,
+		.n_q = t->n,
 		.terms = j->metric == VS_IP ? c->zeros : c->terms,
 	};
+	size_t stride = c->n_panels * VS_PANEL_ROWS;
 	unsigned x;
 
-	for (x = 0; x < n_q; x++)
-		zone[x] = open_zone(j, row[x]);
-	vs_pack_queries_f32(row, n_q, VS_TILE_W, c->dim, s->packed);
-	j->ctx->kern->scores_f32(&tile, s->scores,
-				 c->n_panels * VS_PANEL_ROWS);
+	for (x = 0; x < t->n; x++) {
+		f32[x] = t->row[x].f32;
+		t->row[x].scores = s->scores + x * stride;
+		t->row[x].zone = floats_zone(j, f32[x]);
+		t->row[x].base = -(double)INFINITY;
+	}
+	vs_pack_queries_f32(f32, t->n, VS_TILE_W, c->dim, s->packed);
+	j->ctx->kern->scores_f32(&tile, s->scores, stride);
 }
 
-/* A tile of rows: which they are, and as floats. */
-struct tile {
-	uint64_t row[VS_TILE_W];
-	const float *f32[VS_TILE_W];
-	unsigned n;
-};
-
-/* Scores of a tile against the codes of a field. */
+/* The same against the codes of a field. */
 static void score_codes(const struct vs_coarse_job *j,
 			struct vs_coarse_scratch *s, const struct vs_field *f,
-			const struct tile *t, float *zone)
+			struct tile *t)
 {
-	uint32_t dim = j->c->dim;
+	size_t dim = j->c->dim, stride = f->n_panels * VS_PANEL_ROWS;
 	const uint8_t *whole[VS_TILE_W];
 	float gain[VS_TILE_W] = { 0 };
 	struct vs_tile_scores tile = {
@@ -306,105 +301,96 @@ static void score_codes(const struct vs_coarse_job *j,
 	unsigned x;
 
 	for (x = 0; x < t->n; x++) {
-		vs_coarse_code_row(j, row_at(j->rows, t->row[x]), t->f32[x],
-				   s->whole + (size_t)x * dim, &gain[x],
-				   &zone[x]);
-		whole[x] = (const uint8_t *)(s->whole + (size_t)x * dim);
+		vs_coarse_code_row(j, &t->row[x], s->whole + x * dim);
+		whole[x] = (const uint8_t *)(s->whole + x * dim);
+		gain[x] = t->row[x].gain;
+		t->row[x].scores = s->scores + x * stride;
 	}
 	/* Signed bytes go as they are. */
 	vs_pack_queries_l1_u8(whole, t->n, VS_TILE_W, dim, s->packed8);
-	j->ctx->kern->scores_u8(&tile, s->scores, f->n_panels * VS_PANEL_ROWS);
+	j->ctx->kern->scores_u8(&tile, s->scores, stride);
 }
 
+/* A tile against all centroids. */
 static void run_tile(const struct vs_coarse_job *j,
-		     struct vs_coarse_scratch *s, const struct vs_field *f,
-		     struct tile *t)
+		     struct vs_coarse_scratch *s, struct tile *t)
 {
-	bool codes = f->panels != NULL && (s->rest == 0 || f->map != NULL);
-	size_t stride = f->n_panels * VS_PANEL_ROWS, open = 0;
-	float zone[VS_TILE_W];
+	const struct vs_coarse *c = j->c;
+	struct vs_field all = { c->code.panels, vs_coarse_code_terms(j),
+				c->n_panels, c->nlist };
+	bool codes = c->has_code && s->rest == 0;
+	size_t open = 0;
 	unsigned x;
 
-	for (x = 0; x < t->n; x++)
-		t->f32[x] = row_f32(j, s, t->row[x], x);
 	if (codes)
-		score_codes(j, s, f, t, zone);
+		score_codes(j, s, &all, t);
 	else
-		score_floats(j, s, t->f32, t->n, zone);
+		score_floats(j, s, t);
 	for (x = 0; x < t->n; x++) {
-		const float *scores = s->scores + x * stride;
-
 		if (j->nprobe == 0)
-			open += vs_coarse_nearest(j, s, f, t->row[x],
-						  t->f32[x], scores, zone[x]);
+			open += vs_coarse_nearest(j, s, &t->row[x]);
 		else
-			open += vs_coarse_nearest_some(j, s, t->row[x],
-						       t->f32[x], scores,
-						       zone[x]);
+			open += vs_coarse_nearest_some(j, s, &t->row[x]);
 	}
 	if (s->rest > 0)
 		s->rest--;
-	else if (codes && open > t->n * (size_t)(f->n / OPEN_PART + 8))
+	else if (codes && open > t->n * (size_t)(c->nlist / OPEN_PART + 8))
 		s->rest = REST;
 }
 
-/* Codes for rows of bytes read no others. */
-static bool has_codes_for(const struct vs_coarse *c, const struct vs_rows *rows)
+/* Rows for which the centroids that moved are not enough. */
+struct late {
+	uint64_t row[2 * VS_TILE_W]; /* fewer than a tile, and those of one */
+	unsigned n;
+};
+
+/* A tile against the centroids that moved. */
+static void follow_tile(const struct vs_coarse_job *j,
+			struct vs_coarse_scratch *s, struct tile *t,
+			struct late *late)
 {
-	return c->has_code && (!c->code.bytes || c->code.rows == rows->dtype);
+	unsigned x;
+
+	score_codes(j, s, &j->moved->field, t);
+	for (x = 0; x < t->n; x++)
+		if (!vs_coarse_follow(j, s, &t->row[x]))
+			late->row[late->n++] = t->row[x].i;
 }
 
-static int run_rows(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
+/* The last rows of late against all centroids, a tile of them if there are as
+ * many. */
+static void run_late(const struct vs_coarse_job *j,
+		     struct vs_coarse_scratch *s, struct late *late)
+{
+	struct tile t = { .n = 0 };
+
+	while (t.n < VS_TILE_W && late->n > 0)
+		add_row(j, s, &t, late->row[--late->n]);
+	run_tile(j, s, &t);
+}
+
+static int run_item(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
 		    size_t item, struct vs_err *err)
 {
-	const struct vs_coarse *c = j->c;
-	bool ip = j->metric == VS_IP;
-	struct vs_field all = {
-		.panels = has_codes_for(c, j->rows) ? c->code.panels : NULL,
-		.terms = c->code.terms[ip],
-		.n_panels = c->n_panels,
-		.n = c->nlist,
-	};
 	uint64_t i = (uint64_t)item * GROUPS_PER_ITEM * VS_TILE_W;
 	uint64_t end = vs_min_u64(i + GROUPS_PER_ITEM * VS_TILE_W, j->rows->n);
+	struct late late = { .n = 0 };
 	struct tile t;
 
 	while (i < end) {
 		if (vs_ctx_stopping(j->ctx))
 			return vs_fail(err, VS_EAGAIN, "stopped; run again");
 		for (t.n = 0; t.n < VS_TILE_W && i < end; i++)
-			t.row[t.n++] = i;
-		run_tile(j, s, &all, &t);
+			add_row(j, s, &t, i);
+		if (j->moved == NULL)
+			run_tile(j, s, &t);
+		else
+			follow_tile(j, s, &t, &late);
+		if (late.n >= VS_TILE_W)
+			run_late(j, s, &late);
 	}
-	return 0;
-}
-
-/* The rows of one cell against its near centroids. */
-static int run_cell(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
-		    size_t cell, struct vs_err *err)
-{
-	const struct vs_coarse_near *near = j->near;
-	uint64_t i = near->start[cell], end = near->start[cell + 1];
-	struct vs_field some = {
-		.panels = s->panels,
-		.terms = s->terms,
-		.n_panels = (size_t)vs_panels_of(near->n),
-		.n = near->n,
-		.map = near->list + cell * near->n,
-	};
-	struct tile t;
-
-	if (i == end)
-		return 0;
-	vs_coarse_code_gather(j->c, j->metric, some.map, some.n, s->panels,
-			      s->terms);
-	while (i < end) {
-		if (vs_ctx_stopping(j->ctx))
-			return vs_fail(err, VS_EAGAIN, "stopped; run again");
-		for (t.n = 0; t.n < VS_TILE_W && i < end; i++)
-			t.row[t.n++] = near->order[i];
-		run_tile(j, s, &some, &t);
-	}
+	if (late.n > 0)
+		run_late(j, s, &late);
 	return 0;
 }
 
@@ -417,8 +403,7 @@ static int body(void *arg, size_t worker, unsigned thread, struct vs_err *err)
 
 	(void)thread;
 	while (rc == 0 && (item = atomic_fetch_add(&j->next, 1)) < j->n_items)
-		rc = j->near != NULL ? run_cell(j, s, item, err) :
-				       run_rows(j, s, item, err);
+		rc = run_item(j, s, item, err);
 	return rc;
 }
 
@@ -426,10 +411,7 @@ static int run(struct vs_coarse_job *j, struct vs_err *err)
 {
 	int rc;
 
-	j->n_items = j->near != NULL ?
-			     j->c->nlist :
-			     (size_t)vs_div_up(j->rows->n,
-					       GROUPS_PER_ITEM * VS_TILE_W);
+	j->n_items = (size_t)vs_div_up(j->rows->n, GROUPS_PER_ITEM * VS_TILE_W);
 	atomic_init(&j->next, 0);
 	rc = scratch_alloc(j, err);
 	if (rc == 0)
@@ -450,22 +432,28 @@ int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 	return run(&j, err);
 }
 
-bool vs_coarse_can_near(const struct vs_coarse *c, const struct vs_rows *rows)
-{
-	return has_codes_for(c, rows);
-}
-
-int vs_coarse_assign_near(struct vs_ctx *ctx, const struct vs_coarse *c,
-			  const struct vs_rows *rows,
-			  const struct vs_coarse_near *near, uint32_t *cell,
-			  float *dist, struct vs_err *err)
+int vs_coarse_assign_track(struct vs_ctx *ctx, const struct vs_coarse *c,
+			   const struct vs_rows *rows,
+			   const struct vs_coarse_track *track,
+			   struct vs_err *err)
 {
 	struct vs_coarse_job j = {
 		.ctx = ctx, .c = c, .rows = rows, .metric = VS_L2,
-		.near = near, .cells = cell, .dist = dist,
+		.cells = track->cell, .dist = track->dist, .track = track,
 	};
+	struct vs_coarse_moved moved = { .panels = NULL };
+	int rc;
 
-	return run(&j, err);
+	/* Past three quarters the rest is not worth the care. */
+	if (track->moved == NULL || !c->has_code ||
+	    track->n_moved > c->nlist - c->nlist / 4)
+		return run(&j, err);
+	rc = vs_coarse_moved_init(&j, &moved, err);
+	j.moved = &moved;
+	if (rc == 0)
+		rc = run(&j, err);
+	vs_coarse_moved_clear(ctx, &moved);
+	return rc;
 }
 
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,

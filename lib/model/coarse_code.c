@@ -42,17 +42,18 @@ uint64_t vs_coarse_code_bytes(uint32_t nlist, uint32_t dim)
 {
 	uint64_t panels = vs_panels_of(nlist);
 
-	return panels * (panel_bytes(dim) + 2 * VS_PANEL_ROWS * sizeof(float)) +
-	       2 * sizeof(float) * (uint64_t)dim + 5 * 2 * VS_ALIGN;
+	return panels * (panel_bytes(dim) + 4 * VS_PANEL_ROWS * sizeof(float)) +
+	       2 * sizeof(float) * (uint64_t)dim + 7 * 2 * VS_ALIGN;
 }
 
 void vs_coarse_code_clear(struct vs_ctx *ctx, struct vs_coarse *c)
 {
 	struct vs_coarse_code *code = &c->code;
+	size_t i;
 
 	vs_free(ctx, code->panels);
-	vs_free(ctx, code->terms[0]);
-	vs_free(ctx, code->terms[1]);
+	for (i = 0; i < 4; i++)
+		vs_free(ctx, code->terms[i]);
 	vs_free(ctx, code->mid);
 	vs_free(ctx, code->step);
 	memset(code, 0, sizeof(*code));
@@ -127,18 +128,31 @@ static void encode(const struct vs_coarse_code *code, const float *row,
 static void put_terms(struct vs_coarse_code *code, size_t r,
 		      const struct sums *s)
 {
-	double step = (double)code->step[0], l2 = s->c2, ip = 0;
+	double step = (double)code->step[0];
+	double l2 = s->c2 - 2 * step * s->shift;
+	double ip = -2 * step * code->bias * s->sum;
 
-	if (code->bytes) {
-		l2 -= 2 * step * s->shift;
-		ip = -2 * step * code->bias * s->sum;
-	}
-	code->terms[0][r] = (float)l2;
-	code->terms[1][r] = (float)ip;
-	code->term_max = fmax(code->term_max, fmax(fabs(l2), fabs(ip)));
+	code->terms[0][r] = (float)s->c2;
+	code->terms[1][r] = 0;
+	code->reach2 = fmax(code->reach2, s->c2);
+	code->term_max = fmax(code->term_max, s->c2);
 	code->lost = fmax(code->lost, sqrt(s->e2) * WIDER);
 	code->spread = fmax(code->spread, sqrt(s->u2) * WIDER);
-	code->reach2 = fmax(code->reach2, s->c2);
+	if (!code->bytes)
+		return;
+	code->terms[2][r] = (float)l2;
+	code->terms[3][r] = (float)ip;
+	code->term_max = fmax(code->term_max, fmax(fabs(l2), fabs(ip)));
+}
+
+/* Padding is farther than any centroid. */
+static void put_padding(struct vs_coarse_code *code, size_t r)
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (code->terms[i] != NULL)
+			code->terms[i][r] = INFINITY;
 }
 
 struct encode_job {
@@ -182,12 +196,10 @@ static int encode_all(struct vs_ctx *ctx, struct vs_coarse *c,
 		return VS_ENOMEM;
 	rc = vs_par_for(ctx, c->n_panels, encode_panel, &j, err);
 	for (r = 0; r < padded_of(c); r++) {
-		if (r < c->nlist) {
+		if (r < c->nlist)
 			put_terms(&c->code, r, &j.sums[r]);
-			continue;
-		}
-		c->code.terms[0][r] = INFINITY;
-		c->code.terms[1][r] = INFINITY;
+		else
+			put_padding(&c->code, r);
 	}
 	vs_free(ctx, j.sums);
 	return rc;
@@ -204,7 +216,7 @@ static int alloc_code(struct vs_ctx *ctx, struct vs_coarse *c,
 				err);
 	if (code->panels == NULL)
 		return VS_ENOMEM;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < (code->bytes ? 4 : 2); i++) {
 		code->terms[i] = vs_alloc(ctx, padded_of(c), sizeof(float),
 					  what, err);
 		if (code->terms[i] == NULL)
@@ -225,12 +237,12 @@ int vs_coarse_code_init(struct vs_ctx *ctx, struct vs_coarse *c,
 	if (c->dim > VS_LIN_DIM_MAX || c->nlist < 2 ||
 	    !(c->max_norm2 < STEP_MAX * STEP_MAX))
 		return 0;
-	rc = alloc_code(ctx, c, err);
-	if (rc != 0)
-		return rc;
 	c->code.bytes = vs_dtype_is_byte(rows);
 	c->code.rows = rows;
 	c->code.bias = rows == VS_U8 ? 128 : 0;
+	rc = alloc_code(ctx, c, err);
+	if (rc != 0)
+		return rc;
 	if (choose_ranges(c)) {
 		rc = encode_all(ctx, c, err);
 		c->has_code = rc == 0;
@@ -319,14 +331,29 @@ static float norm2_of(const struct vs_kern *kern, const float *a, uint32_t dim)
 	return v;
 }
 
-static void bytes_as_they_are(const uint8_t *row, int bias, uint32_t dim,
-			      int8_t *whole)
+/* Returns the sum of the whole numbers. */
+static int32_t bytes_as_they_are(const uint8_t *row, int bias, uint32_t dim,
+				 int8_t *whole)
 {
 	uint8_t flip = bias != 0 ? 0x80 : 0;
+	int32_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < dim; i++) {
+		whole[i] = (int8_t)(row[i] ^ flip);
+		sum += whole[i];
+	}
+	return sum;
+}
+
+static int32_t sum_of(const int8_t *whole, uint32_t dim)
+{
+	int32_t sum = 0;
 	uint32_t i;
 
 	for (i = 0; i < dim; i++)
-		whole[i] = (int8_t)(row[i] ^ flip);
+		sum += whole[i];
+	return sum;
 }
 
 /* Roundings of w and f, in f32: a few units in the last place of |w| <= 128 t a
@@ -337,52 +364,83 @@ static double lost_f(float f2, float t, uint32_t dim)
 	       (double)t * 128 * 0x1p-21 * sqrt((double)dim);
 }
 
-void vs_coarse_code_row(const struct vs_coarse_job *j, const void *row,
-			const float *f32, int8_t *whole, float *gain,
-			float *zone)
+/* Whether rows are whole numbers as they are. */
+static bool is_whole(const struct vs_coarse_job *j)
+{
+	const struct vs_coarse_code *code = &j->c->code;
+
+	return code->bytes && j->rows->dtype == code->rows;
+}
+
+const float *vs_coarse_code_terms(const struct vs_coarse_job *j)
+{
+	return j->c->code.terms[(is_whole(j) ? 2 : 0) + (j->metric == VS_IP)];
+}
+
+/* The row in whole numbers: *t times them, and *f, what that has lost.  False
+ * when there are none of a sensible size. */
+static bool row_to_whole(const struct vs_coarse_job *j, const float *f32,
+			 int8_t *whole, float *t, double *f)
+{
+	const struct vs_coarse_code *code = &j->c->code;
+	uint32_t dim = j->c->dim;
+	float w[VS_LIN_DIM_MAX], most;
+
+	stretch(code->step, f32, j->metric == VS_IP ? NULL : code->mid, dim, w);
+	most = largest(w, dim);
+	*t = most > 0x1p-100f ? most / 127 : 1;
+	if (!(most < 0x1p60f))
+		return false;
+	*f = lost_f(round_to_whole(w, *t, dim, whole), *t, dim);
+	return true;
+}
+
+void vs_coarse_code_row(const struct vs_coarse_job *j, struct vs_coarse_row *r,
+			int8_t *whole)
 {
 	const struct vs_coarse *c = j->c;
 	const struct vs_coarse_code *code = &c->code;
-	bool ip = j->metric == VS_IP;
 	const struct vs_kern *kern = j->ctx->kern;
-	double x2, s, f = 0, error, rounding, gamma = vs_f32_gamma(c->dim);
-	float t, most, w[VS_LIN_DIM_MAX];
+	bool ip = j->metric == VS_IP;
+	double gamma = vs_f32_gamma(c->dim), f = 0, x2, s, error, rounding;
+	float t = code->step[0];
+	int32_t sum;
 
-	x2 = (double)(ip ? norm2_of(kern, f32, c->dim) :
-			   distance2(kern, f32, code->mid, c->dim));
-	x2 = x2 * (1 + gamma) + 0x1p-100;
-	if (code->bytes) {
-		bytes_as_they_are(row, code->bias, c->dim, whole);
-		t = code->step[0];
+	x2 = (double)(ip ? norm2_of(kern, r->f32, c->dim) :
+			   distance2(kern, r->f32, code->mid, c->dim));
+	if (is_whole(j)) {
+		sum = bytes_as_they_are((const uint8_t *)j->rows->p +
+						r->i * c->dim,
+					code->bias, c->dim, whole);
+	} else if (row_to_whole(j, r->f32, whole, &t, &f)) {
+		sum = sum_of(whole, c->dim);
 	} else {
-		stretch(code->step, f32, ip ? NULL : code->mid, c->dim, w);
-		most = largest(w, c->dim);
-		t = most > 0x1p-100f ? most / 127 : 1;
-		if (!(most < 0x1p60f)) {
-			memset(whole, 0, c->dim);
-			*gain = 0;
-			*zone = INFINITY;
-			return;
-		}
-		f = lost_f(round_to_whole(w, t, c->dim, whole), t, c->dim);
+		memset(whole, 0, c->dim);
+		r->gain = 0;
+		r->zone = INFINITY;
+		r->base = -(double)INFINITY;
+		return;
 	}
+	r->gain = 2 * t;
+	r->base = x2 + (double)r->gain * 128 * sum;
+	x2 = x2 * (1 + gamma) + 0x1p-100;
 	error = 2 * (code->lost * sqrt(x2) + code->spread * f) * WIDER;
 	/* Canonical values of two cells are off by at most gamma times them,
-	 * see open_zone in coarse.c; then the roundings of scores. */
+	 * see floats_zone in coarse.c; then the roundings of scores. */
 	s = 2 * (x2 + (ip ? c->max_norm2 : code->reach2));
-	rounding = 0x1p-22 * (2 * code->term_max +
+	rounding = 0x1p-21 * (2 * code->term_max +
 			      2 * (double)t * 128 * 256 * c->dim);
-	*gain = 2 * t;
-	*zone = (float)((2 * error + 4 * gamma * s + rounding) * WIDER);
+	r->zone = (float)((2 * error + 4 * gamma * s + rounding) * WIDER);
 }
 
-void vs_coarse_code_gather(const struct vs_coarse *c, enum vs_metric metric,
+void vs_coarse_code_gather(const struct vs_coarse_job *j,
 			   const uint32_t *cells, uint32_t n, uint8_t *panels,
 			   float *terms)
 {
+	const struct vs_coarse *c = j->c;
 	const struct vs_coarse_code *code = &c->code;
-	const float *from = code->terms[metric == VS_IP];
-	size_t bytes = panel_bytes(c->dim), j, i;
+	const float *from = vs_coarse_code_terms(j);
+	size_t bytes = panel_bytes(c->dim), k, i;
 	const uint8_t *src;
 	uint8_t *dst;
 
@@ -390,14 +448,14 @@ void vs_coarse_code_gather(const struct vs_coarse *c, enum vs_metric metric,
 		dst = panels + i / VS_PANEL_ROWS * bytes + i % VS_PANEL_ROWS * 4;
 		if (i >= n) {
 			terms[i] = INFINITY;
-			for (j = 0; j < bytes; j += 64)
-				memset(dst + j, 0, 4);
+			for (k = 0; k < bytes; k += 64)
+				memset(dst + k, 0, 4);
 			continue;
 		}
 		terms[i] = from[cells[i]];
 		src = code->panels + cells[i] / VS_PANEL_ROWS * bytes +
 		      cells[i] % VS_PANEL_ROWS * 4;
-		for (j = 0; j < bytes; j += 64)
-			memcpy(dst + j, src + j, 4);
+		for (k = 0; k < bytes; k += 64)
+			memcpy(dst + k, src + k, 4);
 	}
 }

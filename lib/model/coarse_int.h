@@ -19,12 +19,14 @@
  * written in whole numbers v of 8 bits times t, see coarse_code.c. */
 struct vs_coarse_code {
 	uint8_t *panels;
-	float *terms[2]; /* [padded]: of L2, of IP; padding +inf */
+	/* [padded]: of L2, of IP, and of either for bytes as they are; padding
+	 * +inf. */
+	float *terms[4];
 	float *mid;      /* [dim] */
 	float *step;     /* [dim] */
-	bool bytes;      /* rows are bytes, and all steps are one */
+	bool bytes;      /* made for bytes: all steps are one */
 	enum vs_dtype rows;
-	int bias;        /* a byte of a row is v + bias */
+	int bias;        /* a byte of such a row is v + bias */
 	double lost;     /* largest |e| */
 	double spread;   /* largest |u - 128| */
 	double reach2;   /* largest |c - mid|^2 */
@@ -51,7 +53,6 @@ struct vs_field {
 	const float *terms;
 	size_t n_panels;
 	uint32_t n;
-	const uint32_t *map; /* [n]: their cells; NULL: as they come */
 };
 
 /* Scratch of one thread. */
@@ -62,10 +63,17 @@ struct vs_coarse_scratch {
 	float *scores;    /* [VS_TILE_W][padded nlist] */
 	float *wide;      /* [VS_TILE_W][dim]: the rows as f32 */
 	uint32_t *near;   /* cells within the bound */
+	size_t n_near;
 	struct vs_hit *hit; /* cells with canonical keys */
-	uint8_t *panels;  /* gathered: [near panels] */
-	float *terms;
 	unsigned rest;    /* tiles for which codes are not worth their time */
+};
+
+/* Centroids that moved, gathered for all threads. */
+struct vs_coarse_moved {
+	struct vs_field field;
+	uint8_t *panels;
+	float *terms;
+	uint32_t *place; /* [nlist]: in field; UINT32_MAX: stood still */
 };
 
 /* One call of assign or probe.  Each worker of the parallel loop has a scratch
@@ -75,7 +83,8 @@ struct vs_coarse_job {
 	struct vs_ctx *ctx;
 	const struct vs_coarse *c;
 	const struct vs_rows *rows;
-	const struct vs_coarse_near *near; /* or NULL: all centroids */
+	const struct vs_coarse_track *track; /* or NULL */
+	const struct vs_coarse_moved *moved; /* with track, or NULL: all */
 	enum vs_metric metric; /* VS_L2 or VS_IP */
 	uint32_t nprobe; /* 0: assign */
 	uint32_t *cells;
@@ -92,26 +101,66 @@ int vs_coarse_code_init(struct vs_ctx *ctx, struct vs_coarse *c,
 			enum vs_dtype rows, struct vs_err *err) VS_MUST_CHECK;
 void vs_coarse_code_clear(struct vs_ctx *ctx, struct vs_coarse *c);
 uint64_t vs_coarse_code_bytes(uint32_t nlist, uint32_t dim);
-/* A row, as it is and as floats, in whole numbers.  Scores are term - gain *
- * acc; *zone is how far two of them must lie apart to be sure of the canonical
- * order. */
-void vs_coarse_code_row(const struct vs_coarse_job *j, const void *row,
-			const float *f32, int8_t *whole, float *gain,
-			float *zone);
+/* A row of a tile, and what its scores say. */
+struct vs_coarse_row {
+	uint64_t i;
+	const float *f32;
+	float *scores; /* term - gain * acc, or of floats */
+	float gain;
+	/* How far two scores must lie apart to be sure of the canonical
+	 * order. */
+	float zone;
+	/* L2: a canonical distance is its score + base, within half the zone;
+	 * floats are scored without: -infinity. */
+	double base;
+};
+
+/* Row r->i in whole numbers; gain, zone and base. */
+void vs_coarse_code_row(const struct vs_coarse_job *j, struct vs_coarse_row *r,
+			int8_t *whole);
+/* The terms that such rows and metric want. */
+const float *vs_coarse_code_terms(const struct vs_coarse_job *j);
 /* Codes and terms of some cells, as panels. */
-void vs_coarse_code_gather(const struct vs_coarse *c, enum vs_metric metric,
+void vs_coarse_code_gather(const struct vs_coarse_job *j,
 			   const uint32_t *cells, uint32_t n, uint8_t *panels,
 			   float *terms);
 
-/* coarse_pick.c.  The nearest cell, or the nprobe nearest, of row i from the
- * scores of a field; both return how many cells the scores left open. */
+/* coarse_pick.c.  The nearest cell, or the nprobe nearest, from the scores of
+ * all centroids; both return how many cells the scores left open.  With a track
+ * the scores are spent. */
 size_t vs_coarse_nearest(const struct vs_coarse_job *j,
-			 struct vs_coarse_scratch *s, const struct vs_field *f,
-			 uint64_t i, const float *row, const float *scores,
-			 float zone);
+			 struct vs_coarse_scratch *s,
+			 const struct vs_coarse_row *r);
 size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
-			      struct vs_coarse_scratch *s, uint64_t i,
-			      const float *row, const float *scores,
-			      float zone);
+			      struct vs_coarse_scratch *s,
+			      const struct vs_coarse_row *r);
+int64_t vs_coarse_key(const struct vs_coarse_job *j,
+		      const struct vs_coarse_row *r, uint32_t cell);
+
+/* coarse_track.c. */
+int vs_coarse_moved_init(const struct vs_coarse_job *j,
+			 struct vs_coarse_moved *m,
+			 struct vs_err *err) VS_MUST_CHECK;
+void vs_coarse_moved_clear(struct vs_ctx *ctx, struct vs_coarse_moved *m);
+/* The track of a row from the scores of the centroids that moved, which are
+ * spent.  False, and nothing is changed, when one that stood still may be
+ * nearer. */
+bool vs_coarse_follow(const struct vs_coarse_job *j,
+		      struct vs_coarse_scratch *s,
+		      const struct vs_coarse_row *r);
+/* The nearest of s->near, ties by the lower cell; each is the cell map[] says,
+ * or itself.  best and key[0] come in as what is known already, and key[1] gets
+ * the next best key.  The scores of all are spent. */
+uint32_t vs_coarse_two_best(const struct vs_coarse_job *j,
+			    const struct vs_coarse_scratch *s,
+			    const struct vs_coarse_row *r, const uint32_t *map,
+			    uint32_t best, int64_t key[2]);
+/* Nearest of s->near, which are all that may be, for the track. */
+void vs_coarse_nearest_tracked(const struct vs_coarse_job *j,
+			       const struct vs_coarse_scratch *s,
+			       const struct vs_coarse_row *r);
+/* A bound for all that the first n scores are of. */
+float vs_coarse_bound(const struct vs_kern *kern,
+		      const struct vs_coarse_row *r, uint32_t n);
 
 #endif

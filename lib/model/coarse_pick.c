@@ -9,9 +9,8 @@
 
 #define SAMPLE 64u /* scores that guess where the nprobe-th smallest lies */
 
-/* The canonical rank key of row q and cell. */
-static int64_t canonical_key(const struct vs_coarse_job *j, const float *q,
-			     uint32_t cell)
+int64_t vs_coarse_key(const struct vs_coarse_job *j,
+		      const struct vs_coarse_row *r, uint32_t cell)
 {
 	const struct vs_coarse *c = j->c;
 	const struct vs_kern *kern = j->ctx->kern;
@@ -19,10 +18,10 @@ static int64_t canonical_key(const struct vs_coarse_job *j, const float *q,
 	float v;
 
 	if (j->metric == VS_IP) {
-		kern->ip_f32(q, centroid, c->dim, 1, c->dim, &v);
+		kern->ip_f32(r->f32, centroid, c->dim, 1, c->dim, &v);
 		return vs_key_of_f32(v, true);
 	}
-	kern->l2sq_f32(q, centroid, c->dim, 1, c->dim, &v);
+	kern->l2sq_f32(r->f32, centroid, c->dim, 1, c->dim, &v);
 	return vs_key_of_f32(v, false);
 }
 
@@ -42,42 +41,36 @@ static int by_cell(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static uint32_t cell_of(const struct vs_field *f, uint32_t place)
-{
-	return f->map == NULL ? place : f->map[place];
-}
-
 size_t vs_coarse_nearest(const struct vs_coarse_job *j,
-			 struct vs_coarse_scratch *s, const struct vs_field *f,
-			 uint64_t i, const float *row, const float *scores,
-			 float zone)
+			 struct vs_coarse_scratch *s,
+			 const struct vs_coarse_row *r)
 {
 	const struct vs_kern *kern = j->ctx->kern;
-	float limit = kern->min_f32(scores, f->n) + zone;
-	size_t n = kern->select_le_f32(scores, f->n, limit, s->near), x;
-	uint32_t best, cell;
+	uint32_t nlist = j->c->nlist, best;
+	float limit = kern->min_f32(r->scores, nlist) + r->zone;
+	size_t n = kern->select_le_f32(r->scores, nlist, limit, s->near), x;
 	int64_t key, other;
 
 	if (!isfinite(limit))
-		for (n = 0; n < f->n; n++)
+		for (n = 0; n < nlist; n++)
 			s->near[n] = (uint32_t)n;
-	best = cell_of(f, s->near[0]);
-	if (n == 1 && j->dist == NULL) {
-		j->cells[i] = best;
+	s->n_near = n;
+	if (j->track != NULL) {
+		vs_coarse_nearest_tracked(j, s, r);
 		return n;
 	}
-	key = canonical_key(j, row, best);
+	best = s->near[0];
+	key = n > 1 || j->dist != NULL ? vs_coarse_key(j, r, best) : 0;
 	for (x = 1; x < n; x++) {
-		cell = cell_of(f, s->near[x]);
-		other = canonical_key(j, row, cell);
-		if (other < key || (other == key && cell < best)) {
+		other = vs_coarse_key(j, r, s->near[x]);
+		if (other < key) {
 			key = other;
-			best = cell;
+			best = s->near[x];
 		}
 	}
-	j->cells[i] = best;
+	j->cells[r->i] = best;
 	if (j->dist != NULL)
-		j->dist[i] = vs_f32_of_key(key, false);
+		j->dist[r->i] = vs_f32_of_key(key, false);
 	return n;
 }
 
@@ -151,14 +144,14 @@ static float nprobe_limit(const struct vs_coarse_job *j, const float *scores,
 
 /* All cells surely in, and the doubtful ones by canonical key. */
 size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
-			      struct vs_coarse_scratch *s, uint64_t i,
-			      const float *row, const float *scores,
-			      float zone)
+			      struct vs_coarse_scratch *s,
+			      const struct vs_coarse_row *r)
 {
 	const struct vs_kern *kern = j->ctx->kern;
 	const struct vs_coarse *c = j->c;
-	float limit = nprobe_limit(j, scores, s);
-	uint32_t *out = j->cells + i * j->nprobe;
+	const float *scores = r->scores;
+	float limit = nprobe_limit(j, scores, s), zone = r->zone;
+	uint32_t *out = j->cells + r->i * j->nprobe;
 	size_t n, x, n_in = 0, n_open = 0, best = 0;
 
 	n = kern->select_le_f32(scores, c->nlist, limit + zone, s->near);
@@ -174,7 +167,7 @@ size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
 			continue;
 		}
 		s->hit[n_open].id = s->near[x];
-		s->hit[n_open++].key = canonical_key(j, row, s->near[x]);
+		s->hit[n_open++].key = vs_coarse_key(j, r, s->near[x]);
 	}
 	if (n_open > 0)
 		qsort(s->hit, n_open, sizeof(*s->hit), by_key);

@@ -23,6 +23,11 @@ struct state {
 	float *centroids;
 	uint32_t *cell;   /* [n] */
 	float *dist;      /* [n] */
+	float *other;     /* [n]: see struct vs_coarse_track */
+	uint64_t *mark;   /* [nlist]: hashes of the centroids before */
+	uint32_t *moved;  /* [nlist]: those that the last update changed */
+	uint32_t n_moved;
+	bool tracked;     /* all of this is of the assignment before */
 	uint64_t *start;  /* [nlist + 1]: rows of a cell in order[] */
 	uint32_t *order;  /* [n]: rows sorted by cell, ascending within */
 	int64_t *sum;     /* [n_workers][dim] */
@@ -40,6 +45,9 @@ static void state_clear(struct state *s)
 {
 	vs_free(s->ctx, s->cell);
 	vs_free(s->ctx, s->dist);
+	vs_free(s->ctx, s->other);
+	vs_free(s->ctx, s->mark);
+	vs_free(s->ctx, s->moved);
 	vs_free(s->ctx, s->start);
 	vs_free(s->ctx, s->order);
 	vs_free(s->ctx, s->sum);
@@ -57,6 +65,15 @@ static int state_alloc(struct state *s, struct vs_err *err)
 	s->dist = vs_alloc(ctx, n, sizeof(*s->dist), what, err);
 	if (s->dist == NULL)
 		return VS_ENOMEM;
+	s->other = vs_alloc(ctx, n, sizeof(*s->other), what, err);
+	if (s->other == NULL)
+		return VS_ENOMEM;
+	s->mark = vs_alloc(ctx, s->nlist, sizeof(*s->mark), what, err);
+	if (s->mark == NULL)
+		return VS_ENOMEM;
+	s->moved = vs_alloc(ctx, s->nlist, sizeof(*s->moved), what, err);
+	if (s->moved == NULL)
+		return VS_ENOMEM;
 	s->order = vs_alloc(ctx, n, sizeof(*s->order), what, err);
 	if (s->order == NULL)
 		return VS_ENOMEM;
@@ -66,7 +83,7 @@ static int state_alloc(struct state *s, struct vs_err *err)
 		return VS_ENOMEM;
 	/* One worker will do, and the assignment comes first. */
 	left = vs_mem_left(ctx);
-	later = vs_coarse_bytes(s->nlist, s->rows->dim);
+	later = vs_coarse_track_bytes(s->nlist, s->rows->dim);
 	fit = left < later ? 0 : (left - later) / 2 /
 				       (s->rows->dim * sizeof(*s->sum));
 	s->n_workers = (size_t)vs_min_u64(ctx->n_threads, s->nlist);
@@ -89,10 +106,10 @@ static uint64_t seen_slots(uint32_t nlist)
 
 uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist)
 {
-	uint64_t state = rows->n * 12 + (nlist + 1) * 8ull + rows->dim * 8ull +
-			 nlist * 4ull * rows->dim + 6 * 2 * VS_ALIGN;
+	uint64_t state = rows->n * 16 + nlist * 20ull + 8 + rows->dim * 8ull +
+			 nlist * 4ull * rows->dim + 9 * 2 * VS_ALIGN;
 	uint64_t seeds = seen_slots(nlist) * 8 + 2 * VS_ALIGN;
-	uint64_t coarse = vs_coarse_bytes(nlist, rows->dim);
+	uint64_t coarse = vs_coarse_track_bytes(nlist, rows->dim);
 
 	return state + (seeds > coarse ? seeds : coarse);
 }
@@ -318,34 +335,75 @@ static int repair_empty(struct state *s, uint64_t *n_repaired,
 	return 0;
 }
 
-/* One assignment and, unless it is the last, one update. */
-static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
-		   struct vs_err *err)
+static uint64_t mark_of(const struct state *s, uint32_t c)
+{
+	return vs_hash64(s->centroids + (size_t)c * s->rows->dim,
+			 s->rows->dim * sizeof(float));
+}
+
+/* Which centroids are others than those of the marks. */
+static void find_moved(struct state *s)
+{
+	uint64_t mark;
+	uint32_t c;
+
+	s->n_moved = 0;
+	for (c = 0; c < s->nlist; c++) {
+		mark = mark_of(s, c);
+		if (mark != s->mark[c])
+			s->moved[s->n_moved++] = c;
+		s->mark[c] = mark;
+	}
+}
+
+static int assign(struct state *s, struct vs_err *err)
 {
 	struct vs_rows centroids = { s->centroids, s->nlist, s->rows->dim,
 				     VS_F32 };
-	struct vs_coarse *coarse;
+	struct vs_coarse_track track = { s->cell, s->dist, s->other,
+					 s->tracked ? s->moved : NULL,
+					 s->n_moved };
+	struct vs_coarse *coarse = NULL;
+	int rc;
+
+	find_moved(s);
+	track.n_moved = s->n_moved;
+	rc = vs_coarse_create(s->ctx, &centroids, s->rows->dtype, &coarse, err);
+	if (rc == 0)
+		rc = vs_coarse_assign_track(s->ctx, coarse, s->rows, &track,
+					    err);
+	vs_coarse_destroy(s->ctx, coarse);
+	s->tracked = rc == 0;
+	return rc;
+}
+
+static void weigh(const struct state *s, struct vs_kmeans_result *out)
+{
 	uint64_t i, n = s->rows->n;
 	double total = 0, size;
 	uint32_t c;
-	int rc;
 
-	rc = vs_coarse_create(s->ctx, &centroids, s->rows->dtype, &coarse, err);
-	if (rc != 0)
-		return rc;
-	rc = vs_coarse_assign(s->ctx, coarse, s->rows, s->cell, s->dist, err);
-	vs_coarse_destroy(s->ctx, coarse);
-	if (rc != 0)
-		return rc;
 	for (i = 0; i < n; i++)
 		total += (double)s->dist[i];
 	out->objective = total / (double)n;
-	sort_by_cell(s);
 	for (c = 0, total = 0; c < s->nlist; c++) {
 		size = (double)(s->start[c + 1] - s->start[c]);
 		total += size * size;
 	}
 	out->imbalance = s->nlist * total / (double)n / (double)n;
+}
+
+/* One assignment and, unless it is the last, one update. */
+static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
+		   struct vs_err *err)
+{
+	uint32_t c;
+	int rc = assign(s, err);
+
+	if (rc != 0)
+		return rc;
+	sort_by_cell(s);
+	weigh(s, out);
 	if (last)
 		return 0;
 	s->whole = false;

@@ -13,6 +13,7 @@
 #include "vs/coarse.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
+#include "vs/rng.h"
 
 static void start(struct vs_ctx *ctx, enum vs_cpu cpu)
 {
@@ -225,6 +226,100 @@ static void test_many_threads_little_memory(void **state)
 	gendata_free(&c);
 }
 
+/* Moves some centroids a little, some onto another; which ones go to moved. */
+static uint32_t move_some(struct gendata *c, uint32_t *moved, unsigned round,
+			  struct vs_rng *rng)
+{
+	uint32_t n = 0, i, x;
+
+	for (i = 0; i < c->n; i++) {
+		float *row = c->f32 + (size_t)i * c->dim;
+
+		if (vs_rng_below(rng, 8) > round % 5)
+			continue;
+		if (vs_rng_below(rng, 9) == 0)
+			memcpy(row, c->f32 + vs_rng_below(rng, c->n) * c->dim,
+			       c->dim * sizeof(float));
+		else
+			for (x = 0; x < c->dim; x++)
+				row[x] *= 1 + (float)(vs_rng_f64(rng) - 0.5) /
+						      8;
+		moved[n++] = i;
+	}
+	return n;
+}
+
+/* While centroids move, a track is what a new assignment is. */
+static void check_track(struct vs_ctx *ctx, struct gendata *c,
+			const struct gendata *q)
+{
+	uint32_t *cell = malloc(q->n * 4), *want = malloc(q->n * 4);
+	float *dist = malloc(q->n * 4), *far = malloc(q->n * 4);
+	float *other = malloc(q->n * 4);
+	uint32_t *moved = malloc(c->n * 4);
+	struct vs_coarse_track t = { cell, dist, other, NULL, 0 };
+	struct vs_rows rows, centroids;
+	struct vs_coarse *coarse;
+	struct vs_rng rng;
+	struct vs_err err;
+	unsigned round;
+	uint64_t i;
+
+	vs_rng_init(&rng, 3, VS_STREAM_TEST);
+	gendata_rows(q, &rows);
+	for (round = 0; round < 12; round++) {
+		gendata_rows(c, &centroids);
+		assert_int_equal(vs_coarse_create(ctx, &centroids, rows.dtype,
+						  &coarse, &err), 0);
+		assert_int_equal(vs_coarse_assign(ctx, coarse, &rows, want, far,
+						  &err), 0);
+		assert_int_equal(vs_coarse_assign_track(ctx, coarse, &rows, &t,
+							&err), 0);
+		vs_coarse_destroy(ctx, coarse);
+		for (i = 0; i < q->n; i++) {
+			assert_int_equal(cell[i], want[i]);
+			assert_true(dist[i] == far[i]);
+		}
+		t.n_moved = move_some(c, moved, round, &rng);
+		t.moved = moved;
+	}
+	assert_int_equal(ctx->mem_now, 0);
+	free(cell);
+	free(want);
+	free(dist);
+	free(far);
+	free(other);
+	free(moved);
+}
+
+static void test_track(void **state)
+{
+	static const enum vs_dtype types[] = { VS_U8, VS_I8, VS_F32 };
+	static const uint32_t dims[] = { 5, 40 };
+	struct gendata c, q;
+	struct vs_ctx ctx;
+	unsigned cpu, t, d, levels;
+
+	(void)state;
+	for (cpu = VS_CPU_GENERIC; cpu < VS_CPU_BEST; cpu++) {
+		start(&ctx, (enum vs_cpu)cpu);
+		if (ctx.kern == NULL)
+			continue;
+		for (t = 0; t < 3; t++) {
+			d = t % 2;
+			for (levels = 2; levels <= 128; levels *= 64) {
+				gendata_make(&c, VS_F32, 300, dims[d], levels,
+					     1);
+				gendata_make(&q, types[t], 500, dims[d],
+					     levels, 2);
+				check_track(&ctx, &c, &q);
+				gendata_free(&c);
+				gendata_free(&q);
+			}
+		}
+	}
+}
+
 static void test_stop(void **state)
 {
 	struct vs_coarse *coarse;
@@ -258,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_nearest_cells),
 		cmocka_unit_test(test_far_from_the_origin),
 		cmocka_unit_test(test_many_threads_little_memory),
+		cmocka_unit_test(test_track),
 		cmocka_unit_test(test_stop),
 	};
 
