@@ -379,7 +379,7 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 	};
 	int rc;
 
-	if ((spec->model != NULL) != (spec->index.family == VS_FAMILY_IVF))
+	if ((spec->model != NULL) != vs_factory_needs_model(&spec->index))
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: %s and a model do not go together", path,
 			       spec->index.text);

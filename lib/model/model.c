@@ -147,8 +147,8 @@ int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 		rc = bad(c, "the dimension is out of range", err);
 	if (rc == 0)
 		rc = read_info(ctx, c, m, err);
-	if (rc == 0 && m->index.family != VS_FAMILY_IVF)
-		rc = bad(c, "a Flat index has no model", err);
+	if (rc == 0 && !vs_factory_needs_model(&m->index))
+		rc = bad(c, "an index of its kind has no model", err);
 	if (rc == 0)
 		rc = vs_centroids_read(ctx, c, m->index.nlist, &m->centroids,
 				       err);

@@ -119,7 +119,7 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 		rc = check_model(b, err);
 	} else {
 		rc = vs_factory_parse(b->args->index, &b->spec.index, err);
-		if (rc == 0 && b->spec.index.family != VS_FAMILY_FLAT)
+		if (rc == 0 && vs_factory_needs_model(&b->spec.index))
 			rc = vs_fail(err, VS_EUSAGE,
 				     "%s needs a model: train it with "
 				     "vs-train -i %s and give it with -M",
@@ -190,7 +190,7 @@ static int prepare_part(struct build *b, struct vs_err *err)
 		rc = open_rows(b, err);
 	if (rc == 0)
 		rc = vs_factory_parse(m->index, &b->spec.index, err);
-	if (rc == 0 && (b->spec.index.family == VS_FAMILY_IVF) !=
+	if (rc == 0 && vs_factory_needs_model(&b->spec.index) !=
 			       (m->model_file != NULL))
 		rc = vs_fail(err, VS_EDATA,
 			     "%s: generation %llu has index %s and %s model",

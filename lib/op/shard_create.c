@@ -106,7 +106,7 @@ static int open_inputs(struct create *c, struct vs_err *err)
 		rc = open_model(c, err);
 	} else {
 		rc = vs_factory_parse(c->args->index, &c->index, err);
-		if (rc == 0 && c->index.family != VS_FAMILY_FLAT)
+		if (rc == 0 && vs_factory_needs_model(&c->index))
 			rc = vs_fail(err, VS_EUSAGE,
 				     "%s needs a model: train it with vs-train "
 				     "-i %s and give it with -M",

@@ -347,10 +347,10 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 	struct train t = { .ctx = ctx, .args = args };
 	int rc = vs_factory_parse(args->index, &t.index, err);
 
-	if (rc == 0 && t.index.family == VS_FAMILY_FLAT)
+	if (rc == 0 && !vs_factory_needs_model(&t.index))
 		rc = vs_fail(err, VS_EUSAGE,
-			     "Flat needs no training: build it with "
-			     "vs-build -i Flat");
+			     "%s needs no training: build it with "
+			     "vs-build -i %s", t.index.text, t.index.text);
 	if (rc == 0)
 		rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,
 				     args->io.n_inputs, err);

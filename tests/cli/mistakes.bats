@@ -60,7 +60,7 @@ answer() {
 		vs-train -i ivf64 -o x.vsm query.bvecs
 	run vs-train -i IVF,Flat -o x.vsm query.bvecs
 	[ "$status" -eq 2 ]
-	[[ $output == *"this version has "* ]]
+	[[ $output == *"at 'IVF,Flat'; expected IVF<nlist>, Flat, "* ]]
 }
 
 @test "more probes than cells" {
