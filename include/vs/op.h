@@ -185,6 +185,8 @@ struct vs_truth_args {
 	struct vs_op_io io; /* inputs: VECTORS; out: x.ivecs, x.vsh, ... */
 	const char *queries;
 	const char *distances; /* --distances FILE.fvecs, may be NULL */
+	const char *ids;       /* --ids FILE, see vs/ids.h */
+	uint64_t id_base;      /* of the first row, instead of ids */
 	enum vs_metric metric;
 	uint32_t k;
 	enum vs_hits_format format;

@@ -51,12 +51,10 @@ static int check_model(struct build *b, struct vs_err *err)
 /* A lone shard's fingerprint: rows, index, metric, model, ids if given. */
 static int fingerprint(struct build *b, struct vs_err *err)
 {
-	struct vs_digest quick, ids;
+	struct vs_digest quick;
 	struct vs_hasher *h;
 	int rc = vs_vecs_quick_digest(b->ctx, b->rows.stream.vecs, &quick, err);
 
-	if (rc == 0 && b->rows.stream.ids != NULL)
-		rc = vs_ids_quick_digest(b->ctx, b->rows.stream.ids, &ids, err);
 	if (rc == 0)
 		rc = vs_op_fingerprint_start(b->ctx, "shard", &h, err);
 	if (rc != 0)
@@ -67,28 +65,9 @@ static int fingerprint(struct build *b, struct vs_err *err)
 	if (b->model != NULL)
 		vs_hasher_add(h, b->model->fingerprint.b,
 			      sizeof(b->model->fingerprint.b));
-	if (b->rows.stream.ids != NULL) {
-		vs_hasher_add_text(h, "ids");
-		vs_hasher_add(h, ids.b, sizeof(ids.b));
-	} else if (b->rows.stream.id_base != 0) {
-		vs_hasher_add_text(h, "id-base");
-		vs_hasher_add_u64(h, b->rows.stream.id_base);
-	}
+	rc = vs_op_stream_add_ids(b->ctx, &b->rows.stream, h, err);
 	vs_op_fingerprint_end(b->ctx, h, &b->spec.fingerprint);
-	return 0;
-}
-
-/* --ids or --id-base. */
-static int name_rows(struct build *b, struct vs_err *err)
-{
-	const struct vs_build_args *args = b->args;
-	const char *name = vs_vecs_name(b->rows.stream.vecs);
-
-	b->rows.stream.id_base = args->id_base;
-	if (args->ids != NULL)
-		return vs_ids_open(b->ctx, args->ids, b->rows.n_rows, name,
-				   &b->rows.stream.ids, err);
-	return vs_op_check_id_base(name, args->id_base, b->rows.n_rows, err);
+	return rc;
 }
 
 static int prepare_lone(struct build *b, struct vs_err *err)
@@ -106,7 +85,8 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 	b->rows.stream.end = b->rows.n_rows;
 	b->rows.id_max = b->args->id_base + b->rows.n_rows - 1;
 	b->rows.ids_given = b->args->ids != NULL;
-	rc = name_rows(b, err);
+	rc = vs_op_stream_name(b->ctx, &b->rows.stream, b->args->ids,
+			       b->args->id_base, err);
 	if (rc != 0)
 		return rc;
 	b->spec.metric = b->args->metric;
@@ -358,9 +338,9 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		return vs_fail(err, VS_EUSAGE,
 			       "--ids and --id-base do not go with -c: %s "
 			       "knows its ids", args->collection);
-	if (args->ids != NULL && args->id_base != 0)
-		return vs_fail(err, VS_EUSAGE,
-			       "--id-base beside --ids; expected one of them");
+	rc = vs_op_check_id_options(args->ids, args->id_base, err);
+	if (rc != 0)
+		return rc;
 	rc = args->collection != NULL ? 0 :
 					vs_op_check_out(ctx, args->io.out,
 							args->io.inputs,

@@ -112,6 +112,15 @@ int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
 	return 0;
 }
 
+int vs_op_check_id_options(const char *ids, uint64_t id_base,
+			   struct vs_err *err)
+{
+	if (ids == NULL || id_base == 0)
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "--id-base beside --ids; expected one of them");
+}
+
 int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,
 			struct vs_err *err)
 {
@@ -162,6 +171,13 @@ static int hash_source(struct vs_ctx *ctx, const struct vs_source *src,
 	return rc;
 }
 
+void vs_op_source_digest_head(const struct vs_source *src, struct vs_hasher *h)
+{
+	vs_hasher_add_u64(h, src->dtype);
+	vs_hasher_add_u64(h, src->dim);
+	vs_hasher_add_u64(h, src->n_rows);
+}
+
 int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 			struct vs_digest *out, struct vs_err *err)
 {
@@ -170,9 +186,7 @@ int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 
 	if (rc != 0)
 		return rc;
-	vs_hasher_add_u64(h, src->dtype);
-	vs_hasher_add_u64(h, src->dim);
-	vs_hasher_add_u64(h, src->n_rows);
+	vs_op_source_digest_head(src, h);
 	rc = hash_source(ctx, src, h, err);
 	vs_hasher_done(h, out);
 	vs_hasher_destroy(ctx, h);

@@ -49,6 +49,9 @@ static inline bool vs_op_types_agree(enum vs_dtype a, enum vs_dtype b)
 int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
 		      const void *rows, struct vs_err *err) VS_MUST_CHECK;
 
+/* VS_EUSAGE when there is a file of ids and an --id-base. */
+int vs_op_check_id_options(const char *ids, uint64_t id_base,
+			   struct vs_err *err) VS_MUST_CHECK;
 /* VS_EUSAGE when the last of n_rows ids from id_base on would be none. */
 int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,
 			struct vs_err *err) VS_MUST_CHECK;
@@ -57,6 +60,10 @@ int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,
  * 2 MiB hold, or an eighth of the memory that is left; at least 1. */
 size_t vs_op_block_rows(struct vs_ctx *ctx, size_t row_bytes, uint64_t n_rows);
 
+/* The head of the full digest of src, for callers that hash rows as they
+ * go. */
+void vs_op_source_digest_head(const struct vs_source *src,
+			      struct vs_hasher *h);
 /* The full digest of what src gives from its start; reads it all. */
 int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 			struct vs_digest *out,

@@ -38,9 +38,9 @@ static int check_args(const struct create *c, struct vs_err *err)
 	if ((args->model == NULL) == (args->index == NULL))
 		return vs_fail(err, VS_EUSAGE,
 			       "expected either -M MODEL or -i INDEX");
-	if (args->ids != NULL && args->id_base != 0)
-		return vs_fail(err, VS_EUSAGE,
-			       "--id-base beside --ids; expected one of them");
+	rc = vs_op_check_id_options(args->ids, args->id_base, err);
+	if (rc != 0)
+		return rc;
 	if (args->io.replace || args->io.recheck)
 		return vs_fail(err, VS_EUSAGE,
 			       "a collection is never replaced, and always "

@@ -87,6 +87,37 @@ static int next_rows(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
 	return rc;
 }
 
+int vs_op_stream_name(struct vs_ctx *ctx, struct vs_op_stream *s,
+		      const char *ids, uint64_t id_base, struct vs_err *err)
+{
+	const char *name = vs_vecs_name(s->vecs);
+	uint64_t n_rows = vs_vecs_rows(s->vecs);
+
+	s->id_base = id_base;
+	if (ids != NULL)
+		return vs_ids_open(ctx, ids, n_rows, name, &s->ids, err);
+	return vs_op_check_id_base(name, id_base, n_rows, err);
+}
+
+int vs_op_stream_add_ids(struct vs_ctx *ctx, const struct vs_op_stream *s,
+			 struct vs_hasher *h, struct vs_err *err)
+{
+	struct vs_digest ids;
+	int rc;
+
+	if (s->ids != NULL) {
+		rc = vs_ids_quick_digest(ctx, s->ids, &ids, err);
+		if (rc != 0)
+			return rc;
+		vs_hasher_add_text(h, "ids");
+		vs_hasher_add(h, ids.b, sizeof(ids.b));
+	} else if (s->id_base != 0) {
+		vs_hasher_add_text(h, "id-base");
+		vs_hasher_add_u64(h, s->id_base);
+	}
+	return 0;
+}
+
 void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s)
 {
 	vs_free(ctx, s->offsets);

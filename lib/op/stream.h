@@ -25,6 +25,15 @@ struct vs_op_stream {
 /* n_rows: how many rows the stream will give; id_max: no id is larger. */
 void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
 			 uint64_t id_max, struct vs_source *out);
+/* Names the rows of the opened set: by the file of ids or, where that is NULL,
+ * from id_base on. */
+int vs_op_stream_name(struct vs_ctx *ctx, struct vs_op_stream *s,
+		      const char *ids, uint64_t id_base,
+		      struct vs_err *err) VS_MUST_CHECK;
+/* Adds to a fingerprint what the ids are, unless they are row numbers. */
+int vs_op_stream_add_ids(struct vs_ctx *ctx, const struct vs_op_stream *s,
+			 struct vs_hasher *h,
+			 struct vs_err *err) VS_MUST_CHECK;
 void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s);
 
 /* Calls each for the id of every row of the stream, in order, without reading
