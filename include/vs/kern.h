@@ -180,6 +180,12 @@ struct vs_kern {
 	void (*l1_u8_panel)(const uint8_t *q, const uint8_t *panel, size_t d,
 			    int64_t out[VS_PANEL_ROWS]);
 
+	/* Canonical: out[n][16 * n_panels], of rows[n][d] and f32 panels the
+	 * products: sum(row[i] * panel row[i]) over ascending i, each product
+	 * and each sum rounded, never fused. */
+	void (*rotate_f32)(const float *rows, size_t n, size_t d,
+			   const float *panels, size_t n_panels, float *out);
+
 	/* Filters: append what passes to pass[] (room for VS_PASS_MAX), ordered
 	 * by nothing in particular; return the count. */
 	size_t (*filter_u8)(const struct vs_tile_u8 *t, struct vs_pass *pass);

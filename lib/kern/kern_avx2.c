@@ -10,6 +10,7 @@ const struct vs_kern vs_kern_avx2 = {
 	.l2sq_f32_f64 = vs_l2sq_f32_f64_avx2,
 	.ip_f32_f64 = vs_ip_f32_f64_avx2,
 	.l1_f32_f64 = vs_l1_f32_f64_avx2,
+	.rotate_f32 = vs_rotate_f32_avx2,
 	.l2sq_u8 = vs_l2sq_u8_avx2,
 	.ip_u8 = vs_ip_u8_avx2,
 	.l1_u8 = vs_l1_u8_avx2,

@@ -9,6 +9,7 @@ const struct vs_kern vs_kern_generic = {
 	.l2sq_f32_f64 = vs_l2sq_f32_f64_generic,
 	.ip_f32_f64 = vs_ip_f32_f64_generic,
 	.l1_f32_f64 = vs_l1_f32_f64_generic,
+	.rotate_f32 = vs_rotate_f32_generic,
 	.l2sq_u8 = vs_l2sq_u8_generic,
 	.ip_u8 = vs_ip_u8_generic,
 	.l1_u8 = vs_l1_u8_generic,

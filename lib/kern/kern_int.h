@@ -88,6 +88,9 @@ typedef int32_t vs_word __attribute__((may_alias));
 	VS_DECLARE_CANON_F32(l2sq, isa);                                       \
 	VS_DECLARE_CANON_F32(ip, isa);                                         \
 	VS_DECLARE_CANON_F32(l1, isa);                                         \
+	void vs_rotate_f32_##isa(const float *rows, size_t n, size_t d,        \
+				 const float *panels, size_t n_panels,         \
+				 float *out);                                  \
 	VS_DECLARE_CANON_U8(l2sq, isa);                                        \
 	VS_DECLARE_CANON_U8(ip, isa);                                          \
 	VS_DECLARE_CANON_U8(l1, isa)

@@ -11,6 +11,7 @@ const struct vs_kern vs_kern_vnni = {
 	.l2sq_f32_f64 = vs_l2sq_f32_f64_avx512,
 	.ip_f32_f64 = vs_ip_f32_f64_avx512,
 	.l1_f32_f64 = vs_l1_f32_f64_avx512,
+	.rotate_f32 = vs_rotate_f32_avx512,
 	.l2sq_u8 = vs_l2sq_u8_avx512,
 	.ip_u8 = vs_ip_u8_avx512,
 	.l1_u8 = vs_l1_u8_avx512,
