@@ -135,6 +135,24 @@ struct vs_tile_f32 {
 	const float *gain;  /* [w] */
 };
 
+/* The nearest of n_centroids rows [n_centroids][d] to each row of f32 panels,
+ * the lowest on ties, and its distance.  For few dimensions.  Canonical:
+ *     (x0-c0)^2 + (x1-c1)^2 + ...
+ * in ascending order, no two operations fused.  A NaN is never the nearest; a
+ * row to which all are infinitely far or NaN has index 0 and distance
+ * INFINITY. */
+struct vs_near {
+	const float *panels; /* 64-byte aligned, as are dist and index */
+	size_t n_panels;     /* a multiple of VS_NEAR_PANELS */
+	size_t d;            /* >= 1 */
+	const float *centroids;
+	uint32_t n_centroids; /* >= 1 */
+	float *dist;     /* [16 * n_panels] */
+	uint32_t *index; /* [16 * n_panels] */
+};
+
+#define VS_NEAR_PANELS 4u
+
 struct vs_kern {
 	const char *name; /* the word of its level, see vs_cpu_parse */
 
@@ -201,6 +219,8 @@ struct vs_kern {
 	 * out_stride >= 16*n_panels. */
 	void (*scores_f32)(const struct vs_tile_f32 *t, float *out,
 			   size_t out_stride);
+
+	void (*nearest_f32)(const struct vs_near *t);
 
 	/* IEEE half floats (finite) to floats, exactly; h and out need the
 	 * alignment of their elements and may not overlap. */

@@ -28,6 +28,7 @@ const struct vs_kern vs_kern_avx2 = {
 	.filter_f32 = vs_filter_f32_avx2,
 	.filter_l1_f32 = vs_filter_l1_f32_avx2,
 	.scores_f32 = vs_scores_f32_avx2,
+	.nearest_f32 = vs_nearest_f32_avx2,
 	.widen_f16 = vs_widen_f16_avx2,
 	.min_f32 = vs_min_f32_avx2,
 	.select_le_f32 = vs_select_le_f32_avx2,

@@ -27,6 +27,7 @@ const struct vs_kern vs_kern_generic = {
 	.filter_f32 = vs_filter_f32_generic,
 	.filter_l1_f32 = vs_filter_l1_f32_generic,
 	.scores_f32 = vs_scores_f32_generic,
+	.nearest_f32 = vs_nearest_f32_generic,
 	.widen_f16 = vs_widen_f16_generic,
 	.min_f32 = vs_min_f32_generic,
 	.select_le_f32 = vs_select_le_f32_generic,

@@ -28,6 +28,7 @@ const struct vs_kern vs_kern_neon = {
 	.filter_f32 = vs_filter_f32_neon,
 	.filter_l1_f32 = vs_filter_l1_f32_neon,
 	.scores_f32 = vs_scores_f32_neon,
+	.nearest_f32 = vs_nearest_f32_neon,
 	.widen_f16 = vs_widen_f16_neon,
 	.min_f32 = vs_min_f32_neon,
 	.select_le_f32 = vs_select_le_f32_neon,

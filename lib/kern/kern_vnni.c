@@ -29,6 +29,7 @@ const struct vs_kern vs_kern_vnni = {
 	.filter_f32 = vs_filter_f32_avx512,
 	.filter_l1_f32 = vs_filter_l1_f32_avx512,
 	.scores_f32 = vs_scores_f32_avx512,
+	.nearest_f32 = vs_nearest_f32_avx512,
 	.widen_f16 = vs_widen_f16_avx512,
 	.min_f32 = vs_min_f32_avx512,
 	.select_le_f32 = vs_select_le_f32_avx512,
