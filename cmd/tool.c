@@ -171,14 +171,19 @@ static int take_config(struct life *l, const struct vs_command *command,
 		       struct vs_tool_args *args, int argc, char **argv)
 {
 	struct vs_tool_config *c = &l->config;
-	const char *file = args->config;
+	const struct vs_tool_args given = *args;
 	int rc, n = 0;
 
 	memset(args, 0, command->args_size);
 	rc = vs_opt_defaults(&command->options, args, &l->err);
 	if (rc == 0)
-		rc = vs_tool_config_read(c, file, l->tool->name, command, args,
-					 &l->err);
+		rc = vs_tool_config_read(c, given.config, l->tool->name,
+					 command, args, &l->err);
+	/* Reports tell of a bad file, too. */
+	if (given.stats != NULL)
+		args->stats = given.stats;
+	if (given.metrics != NULL)
+		args->metrics = given.metrics;
 	if (rc == 0)
 		rc = vs_opt_read(&command->options, argc, argv, args, &n,
 				 &l->err);
