@@ -53,10 +53,17 @@ propose() {
 	done
 }
 
+@test "a tool of several commands takes both forms" {
+	[ "$(vs-eval --completion=zsh)" = "$(vs-eval --completion zsh)" ]
+	[ -n "$(vs-eval --completion=bash)" ]
+}
+
 @test "a shell that is not known is refused" {
 	run vs-query --completion fish
 	[ "$status" -eq 2 ]
 	[[ $output == 'vs-query: --completion fish: expected bash or zsh'* ]]
+	run vs-eval --completion=fish
+	[ "$status" -eq 2 ]
 	run vs-eval --completion fish
 	[ "$status" -eq 2 ]
 	[ "${#lines[@]}" -eq 1 ]

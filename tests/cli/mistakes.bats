@@ -48,6 +48,9 @@ answer() {
 		'you mean --output?' \
 		vs-query -output x.ivecs f.vss query.bvecs
 	[ ! -e utput ]
+	run vs-query -output=x.ivecs f.vss query.bvecs
+	[ "$status" -eq 2 ]
+	[ ! -e utput=x.ivecs ]
 	# A value that stands at its letter is none.
 	vs-query -q -oout.ivecs f.vss query.bvecs
 	[ -s out.ivecs ]
