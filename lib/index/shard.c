@@ -3,7 +3,6 @@
  */
 #include "vs/shard.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "shard_int.h"
@@ -125,7 +124,8 @@ static int read_info(struct vs_ctx *ctx, struct vs_shard *s,
 	return rc;
 }
 
-static int bad(const struct vs_shard *s, const char *what, struct vs_err *err)
+int vs_shard_bad(const struct vs_shard *s, const char *what,
+		 struct vs_err *err)
 {
 	return vs_fail(err, VS_EDATA,
 		       "%s: %s; the file is damaged: build it again",
@@ -145,7 +145,8 @@ static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 	if (rc != 0)
 		return rc;
 	if (span.count != nlist + 1)
-		return bad(s, "CELL does not have nlist + 1 entries", err);
+		return vs_shard_bad(s, "CELL does not have nlist + 1 entries",
+				    err);
 	s->cell_rows = vs_alloc(ctx, nlist + 1, 8, "cells", err);
 	if (s->cell_rows == NULL)
 		return VS_ENOMEM;
@@ -159,10 +160,11 @@ static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 	for (c = 0; c <= nlist; c++)
 		row[c] = vs_get_le64(&row[c]);
 	if (row[0] != 0 || row[nlist] != h->n_rows)
-		return bad(s, "CELL does not run from 0 to the row count", err);
+		return vs_shard_bad(s, "CELL does not run from 0 to the row "
+				    "count", err);
 	for (c = 0; c < nlist; c++) {
 		if (row[c + 1] < row[c])
-			return bad(s, "CELL goes back", err);
+			return vs_shard_bad(s, "CELL goes back", err);
 		s->cell_rows[c] = row[c + 1] - row[c];
 	}
 	for (c = 0; c < nlist; c++) {
@@ -173,109 +175,47 @@ static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 	return 0;
 }
 
-static int find_rows(struct vs_shard *s, struct vs_err *err)
+static int find(struct vs_shard *s, uint32_t tag, uint32_t item,
+		uint32_t per_panel, struct vs_span *out, struct vs_err *err)
 {
-	const struct vs_cont_head *h = vs_shard_head(s);
 	uint64_t panels = s->cell_panel[s->index.nlist];
-	uint32_t id_size = 8;
-	int rc;
+	int rc = vs_cont_find(s->cont, tag, item, out, err);
 
-	s->panel_bytes = vs_panel_bytes(h->dtype, h->dim);
-	rc = vs_cont_find(s->cont, VS_SEC_ROWS, (uint32_t)s->panel_bytes,
-			  &s->rows, err);
-	if (rc == 0)
-		rc = vs_cont_find(s->cont, VS_SEC_TERM, 4, &s->terms, err);
+	/* A shard without rows has nothing to map. */
+	if (rc == 0 && (out->count != panels * per_panel ||
+			(panels > 0 && out->p == NULL)))
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: section %c%c%c%c is not a raw one that fits "
+			     "CELL; the file is damaged: build it again",
+			     vs_shard_path(s), (int)(tag & 255),
+			     (int)(tag >> 8 & 255), (int)(tag >> 16 & 255),
+			     (int)(tag >> 24));
+	return rc;
+}
+
+int vs_shard_find_panels(struct vs_shard *s, uint32_t tag, uint32_t item,
+			 struct vs_span *out, struct vs_err *err)
+{
+	return find(s, tag, item, 1, out, err);
+}
+
+int vs_shard_find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
+			 struct vs_err *err)
+{
+	return find(s, tag, 4, VS_PANEL_ROWS, out, err);
+}
+
+/* What every shard has beside its codes. */
+static int find_common(struct vs_shard *s, struct vs_err *err)
+{
+	uint32_t id_size = 8;
+	int rc = vs_shard_find_beside(s, VS_SEC_TERM, &s->terms, err);
+
 	/* Ids take 4 bytes where all fit. */
 	if (rc == 0 && vs_cont_find(s->cont, VS_SEC_IDS, 4, &s->ids, NULL) == 0)
 		id_size = 4;
-	if (rc == 0 && id_size == 8)
-		rc = vs_cont_find(s->cont, VS_SEC_IDS, 8, &s->ids, err);
-	if (rc != 0)
-		return rc;
-	/* A shard without rows has nothing to map. */
-	if (panels > 0 && (s->rows.p == NULL || s->terms.p == NULL ||
-			   s->ids.p == NULL))
-		return bad(s, "ROWS, TERM and IDS must be raw sections", err);
-	if (s->rows.count != panels ||
-	    s->terms.count != panels * VS_PANEL_ROWS ||
-	    s->ids.count != panels * VS_PANEL_ROWS)
-		return bad(s, "ROWS, TERM, IDS and CELL disagree", err);
-	return 0;
-}
-
-/* A section of one item for each panel row. */
-static int find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
-		       struct vs_err *err)
-{
-	uint64_t panels = s->cell_panel[s->index.nlist];
-	int rc = vs_cont_find(s->cont, tag, 4, out, err);
-
-	if (rc == 0 && (out->count != panels * VS_PANEL_ROWS ||
-			(panels > 0 && out->p == NULL)))
-		rc = bad(s, "a section beside ROWS does not fit it", err);
-	return rc;
-}
-
-static int find_norms(struct vs_shard *s, struct vs_err *err)
-{
-	const struct vs_cont_head *h = vs_shard_head(s);
-
-	if (!vs_panel_has_norms(h->dtype, h->metric))
-		return 0;
-	return find_beside(s, VS_SEC_NORM, &s->norms, err);
-}
-
-static int read_ranges(struct vs_ctx *ctx, struct vs_shard *s,
-		       struct vs_err *err)
-{
-	uint32_t dim = vs_shard_head(s)->dim, i;
-	struct vs_span span;
-	int rc = vs_cont_find(s->cont, VS_SEC_QUAN, 4, &span, err);
-
-	if (rc == 0 && span.count != 2 * (uint64_t)dim + 1)
-		rc = bad(s, "QUAN does not fit the dimension", err);
 	if (rc == 0)
-		rc = vs_code8_alloc(ctx, dim, &s->code8, err);
-	if (rc == 0)
-		rc = vs_cont_read(ctx, s->cont, &span, 0, s->code8.mid,
-				  dim * sizeof(float), err);
-	if (rc == 0)
-		rc = vs_cont_read(ctx, s->cont, &span, dim * sizeof(float),
-				  s->code8.step, dim * sizeof(float), err);
-	if (rc == 0)
-		rc = vs_cont_read(ctx, s->cont, &span, 2 * dim * sizeof(float),
-				  &s->code8.kappa, sizeof(float), err);
-	for (i = 0; rc == 0 && i < dim; i++)
-		if (!isfinite(s->code8.mid[i]) || !(s->code8.step[i] >= 0) ||
-		    !isfinite(s->code8.step[i]))
-			rc = bad(s, "QUAN holds a range that is none", err);
-	if (rc == 0 && !(s->code8.kappa > 0 && isfinite(s->code8.kappa)))
-		rc = bad(s, "QUAN holds a range that is none", err);
-	return rc;
-}
-
-/* Shards of float rows have had codes since format 2 of their algorithm; one
- * without them is scanned by its rows. */
-static int find_codes(struct vs_ctx *ctx, struct vs_shard *s,
-		      struct vs_err *err)
-{
-	const struct vs_cont_head *h = vs_shard_head(s);
-	uint64_t panels = s->cell_panel[s->index.nlist];
-	int rc;
-
-	if (!vs_code8_wanted(h->dtype, h->metric, h->dim) ||
-	    !vs_cont_has(s->cont, VS_SEC_QUAN))
-		return 0;
-	rc = read_ranges(ctx, s, err);
-	if (rc == 0)
-		rc = vs_cont_find(s->cont, VS_SEC_CODE,
-				  (uint32_t)vs_panel_bytes(VS_U8, h->dim),
-				  &s->codes, err);
-	if (rc == 0 && (s->codes.count != panels ||
-			(panels > 0 && s->codes.p == NULL)))
-		rc = bad(s, "CODE does not fit ROWS", err);
-	if (rc == 0)
-		rc = find_beside(s, VS_SEC_SLAK, &s->slack, err);
+		rc = find(s, VS_SEC_IDS, id_size, VS_PANEL_ROWS, &s->ids, err);
 	return rc;
 }
 
@@ -307,7 +247,7 @@ static int check_head(const struct vs_shard *s, struct vs_err *err)
 			       "search", vs_shard_path(s),
 			       vs_dtype_name(h->dtype));
 	if (h->dim < 1 || h->dim > VS_DIM_MAX)
-		return bad(s, "the dimension is out of range", err);
+		return vs_shard_bad(s, "the dimension is out of range", err);
 	return 0;
 }
 
@@ -330,11 +270,10 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 	if (rc == 0)
 		rc = read_cells(ctx, s, err);
 	if (rc == 0)
-		rc = find_rows(s, err);
+		rc = find_common(s, err);
 	if (rc == 0)
-		rc = find_norms(s, err);
-	if (rc == 0)
-		rc = find_codes(ctx, s, err);
+		rc = vs_code_kind_of(&s->index, vs_shard_head(s)->dtype)
+			     ->open(ctx, s, err);
 	if (rc == 0)
 		rc = read_centroids(ctx, s, err);
 	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)

@@ -270,6 +270,7 @@ static void build_clear(struct vs_build *b)
 	vs_free(b->ctx, b->cell_panel);
 	vs_free(b->ctx, b->next);
 	vs_code8_free(b->ctx, &b->code8);
+	vs_free(b->ctx, b->quan);
 	vs_build_range_free(b);
 }
 
@@ -325,7 +326,7 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		.dtype = b->src->dtype,
 	};
 	struct vs_cont_writer *w;
-	int rc = vs_build_learn(b, err);
+	int rc = b->kind->start(b, err);
 
 	if (rc == 0)
 		rc = vs_build_alloc(b, err);
@@ -373,9 +374,8 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		.src = src,
 		.nlist = spec->index.nlist,
 		.row_bytes = src->dim * vs_dtype_size(src->dtype),
-		.panel_bytes = vs_panel_bytes(src->dtype, src->dim),
+		.kind = vs_code_kind_of(&spec->index, src->dtype),
 		.id_size = src->id_max < UINT32_MAX ? 4 : 8,
-		.norms = vs_panel_has_norms(src->dtype, spec->metric),
 	};
 	int rc;
 

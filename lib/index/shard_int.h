@@ -2,7 +2,7 @@
 #ifndef VS_SHARD_INT_H
 #define VS_SHARD_INT_H
 
-#include "vs/shard.h"
+#include "code_kind.h"
 
 struct vs_shard {
 	struct vs_cont *cont;
@@ -20,5 +20,17 @@ struct vs_shard {
 	struct vs_code8 code8;       /* mid NULL: no codes */
 	struct vs_span codes, slack; /* with codes */
 };
+
+/* shard.c: says that the file is damaged. */
+int vs_shard_bad(const struct vs_shard *s, const char *what,
+		 struct vs_err *err);
+/* Sections of one item for each panel, and for each slot (of 4 bytes). */
+int vs_shard_find_panels(struct vs_shard *s, uint32_t tag, uint32_t item,
+			 struct vs_span *out, struct vs_err *err) VS_MUST_CHECK;
+int vs_shard_find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
+			 struct vs_err *err) VS_MUST_CHECK;
+/* code_ranges.c: QUAN, CODE and SLAK. */
+int vs_shard_find8(struct vs_ctx *ctx, struct vs_shard *s,
+		   struct vs_err *err) VS_MUST_CHECK;
 
 #endif
