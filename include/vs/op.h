@@ -198,7 +198,7 @@ int vs_op_truth(struct vs_ctx *ctx, const struct vs_truth_args *args,
 /* vs-eval recall */
 struct vs_recall_args {
 	const char *hits;            /* .vsh or ivecs */
-	const char *truth;           /* .vsh or ivecs */
+	const char *truth;           /* the same, or of range searches */
 	const char *truth_distances; /* fvecs; NULL: strict, but for vsh */
 	uint32_t k;                  /* k-recall@k */
 	double confidence;           /* of the interval, 0.95 */
@@ -218,6 +218,18 @@ struct vs_recall_report {
 	uint32_t one_at[3];      /* the R of each; 0: not computed */
 	uint64_t n_duplicates;   /* ids repeated within a result, removed */
 	uint64_t n_short;        /* queries with fewer than k results */
+	/* Of a truth of range searches, which has lists of their own lengths;
+	 * recall is the mean, over queries with true neighbours, of the share
+	 * of them all that is among the first k results.  No ties, no
+	 * 1-recall, and n_truth is 0. */
+	bool range;
+	uint64_t n_empty;  /* queries without true neighbours */
+	uint64_t n_longer; /* queries with more of them than k */
+	uint64_t n_true;   /* true neighbours of all queries */
+	uint64_t n_found;  /* of these among the first k results */
+	uint64_t n_reachable; /* that k results a query could hold */
+	uint64_t n_results;   /* among the first k of all queries */
+	double most; /* recall if all that is reachable were found */
 };
 int vs_op_recall(struct vs_ctx *ctx, const struct vs_recall_args *args,
 		 struct vs_recall_report *report,
