@@ -144,6 +144,7 @@ static int run(struct life *l, const struct vs_command *command,
 	ctx->scratch_dir = vs_tool_scratch();
 	ctx->log = vs_tool_log;
 	ctx->log_arg = &l->log;
+	ctx->verbose = args->verbose;
 	ctx->progress = on_progress;
 	ctx->progress_arg = l;
 	vs_tool_signals(ctx, l->tool->name);

@@ -80,6 +80,8 @@ struct vs_ctx {
 	/* one line of text without newline; may be NULL */
 	void (*log)(void *arg, enum vs_log_level level, const char *line);
 	void *log_arg;
+	/* VS_LOG_DEBUG is listened to: work done for it alone is not wasted */
+	bool verbose;
 
 	/* work done so far, for progress; may be NULL.  unit is "rows",
 	 * "queries"...; total 0 means unknown.  Called from the main thread. */

@@ -437,6 +437,9 @@ static void report(const struct data *d)
 	char word[WORD_MAX];
 	const char *metric = "";
 
+	/* In a damaged file this can keep libhdf5 busy for ever. */
+	if (!d->ctx->verbose)
+		return;
 	read_distance(d, word);
 	if (strcmp(word, "angular") == 0)
 		metric = ", which is -m cosine";

@@ -151,6 +151,18 @@ refused() { # STATUS WORDS OPERAND
 	cmp small.hdf5 mine.hdf5
 }
 
+@test "a damaged note of the distance does not keep the rows back" {
+	python3 - <<-'END'
+		b = bytearray(open("small.hdf5", "rb").read())
+		heap = b.index(b"GCOL")
+		b[heap + 80] = 0 # an object of no length: libhdf5 goes no further
+		open("note.hdf5", "wb").write(b)
+	END
+	timeout -s KILL 20 vs-build -q -i Flat -o out/a.vss note.hdf5
+	vs-build -q -i Flat -o out/b.vss small.hdf5
+	cmp out/a.vss out/b.vss
+}
+
 @test "damage is an error, never a crash" {
 	cp train.fbin fake.hdf5
 	refused 65 "" fake.hdf5
