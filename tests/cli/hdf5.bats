@@ -22,7 +22,8 @@ setup_file() {
 		    f.write(struct.pack("<II2400f", 300, 8, *x))
 		with open("query.fbin", "wb") as f:
 		    f.write(struct.pack("<II160f", 20, 8, *x[:160]))
-		b = [(1 + i % 100) * (2.0**-60 if i % 2 else 2.0**40) for i in range(160)]
+		b = [(1 + i % 100) * 2.0 ** (-60 if i % 2 else 40)
+		     for i in range(160)]
 		with open("bfloat.fbin", "wb") as f:
 		    f.write(struct.pack("<II160f", 20, 8, *b))
 		with open("half.f16bin", "wb") as f:
