@@ -135,6 +135,49 @@ struct vs_tile_f32 {
 	const float *gain;  /* [w] */
 };
 
+/* Codes of product quantizers (vs/pq.h) of m pieces, and bytes that stand for
+ * what each code of a piece adds to a query's value, rounded down.
+ *
+ * filter_pq8: panels are [m][16] codes; tables [m][256].
+ * filter_pq4: panels are [ceil(m/2)][16] bytes, the code of an even piece in
+ * the low bits, of the odd one after it in the high bits; tables are
+ * [ceil(m/8)][2][4][16]: of 8 pieces first the even, then the odd ones, zeros
+ * for pieces that are missing.  The largest bytes of the two pieces of a byte
+ * add up to at most 255.
+ *
+ * acc = the sum of the m bytes, at most VS_PQ_SUM_MAX; a row passes unless
+ *     acc > c[q] + g[q] * term[row]
+ * computed in f32, each operation rounded; a NaN lets the row pass. */
+struct vs_tile_pq {
+	const uint8_t *panels; /* no alignment */
+	size_t n_panels;       /* 1..VS_TILE_PANELS */
+	size_t m;
+	const uint8_t *const *tables; /* [n_q], 64-byte aligned */
+	unsigned n_q;                 /* 1..VS_TILE_W */
+	const float *terms; /* [16*n_panels]; NULL: all 0 */
+	const float *c;     /* [n_q] */
+	const float *g;     /* [n_q] */
+};
+
+#define VS_PQ_SUM_MAX 32767u
+
+/* Bytes of the tables of a query. */
+static inline size_t vs_pq8_table_bytes(size_t m)
+{
+	return m * 256;
+}
+
+static inline size_t vs_pq4_table_bytes(size_t m)
+{
+	return (m + 7) / 8 * 128;
+}
+
+/* Where the 16 bytes of a piece begin in the tables of filter_pq4. */
+static inline size_t vs_pq4_table_at(size_t piece)
+{
+	return piece / 8 * 128 + piece % 2 * 64 + piece % 8 / 2 * 16;
+}
+
 /* The nearest of n_centroids rows [n_centroids][d] to each row of f32 panels,
  * the lowest on ties, and its distance.  For few dimensions.  Canonical:
  *     (x0-c0)^2 + (x1-c1)^2 + ...
@@ -213,6 +256,9 @@ struct vs_kern {
 			     struct vs_pass *pass);
 	size_t (*filter_l1_f32)(const struct vs_tile_f32 *t,
 				struct vs_pass *pass);
+
+	size_t (*filter_pq4)(const struct vs_tile_pq *t, struct vs_pass *pass);
+	size_t (*filter_pq8)(const struct vs_tile_pq *t, struct vs_pass *pass);
 
 	/* All scores term - 2*acc of a tile of any number of panels; limit and
 	 * gain are ignored.  out[q * out_stride + row], n_q x 16*n_panels;
