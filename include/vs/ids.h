@@ -4,7 +4,7 @@
  * NAME.ivecs, NAME.ibin   one column
  * others      text, a decimal number a line
  *
- * Each may be packed by zstd (NAME.npy.zst, ids.txt.zst) or come through a pipe.
+ * Each may be packed by zstd (NAME.npy.zst, ids.txt.zst) or come by a pipe.
  *
  * An id is a whole number from 0 to 2^64 - 2.
  */

@@ -10,6 +10,7 @@
 #include "op_int.h"
 #include "shard_plan.h"
 #include "unique.h"
+#include "vs/file.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
 
@@ -26,6 +27,19 @@ struct create {
 	enum vs_metric metric;
 	struct vs_manifest *m;
 };
+
+/* What can be read once only would be waited for by every shard. */
+static int check_file(const struct create *c, const char *path,
+		      const char *what, struct vs_err *err)
+{
+	if (strcmp(path, "-") != 0 && !vs_path_is_stream(c->ctx, path))
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s: can be read once only; a collection needs %s in "
+		       "files, which each of its shards can read; save it as "
+		       "one",
+		       path, what);
+}
 
 static int check_args(const struct create *c, struct vs_err *err)
 {
@@ -46,11 +60,15 @@ static int check_args(const struct create *c, struct vs_err *err)
 			       "a collection is never replaced, and always "
 			       "compared; --replace and --recheck have no "
 			       "meaning here");
-	for (i = 0; i < args->io.n_inputs; i++)
-		if (strcmp(args->io.inputs[i], "-") == 0)
-			return vs_fail(err, VS_EUSAGE,
-				       "a collection needs vectors in files, "
-				       "which each of its shards can read");
+	for (i = 0; i < args->io.n_inputs; i++) {
+		rc = check_file(c, args->io.inputs[i], "vectors", err);
+		if (rc != 0)
+			return rc;
+	}
+	if (args->ids != NULL)
+		rc = check_file(c, args->ids, "ids", err);
+	if (rc != 0)
+		return rc;
 	rc = vs_manifest_split(c->ctx, args->collection, &dir, &generation,
 			       err);
 	if (rc == 0 && generation != 0)
