@@ -159,6 +159,10 @@ int vs_cont_verify(struct vs_ctx *ctx, struct vs_cont *c,
 		   struct vs_err *err) VS_MUST_CHECK;
 void vs_cont_close(struct vs_ctx *ctx, struct vs_cont *c);
 
+/* VS_EUSAGE when no container can be written to path: standard output, a pipe,
+ * a device. */
+int vs_cont_check_name(struct vs_ctx *ctx, const char *path, enum vs_kind kind,
+		       struct vs_err *err) VS_MUST_CHECK;
 /* Reads only the fingerprint of a container at path: 1 there and equal, 0 not
  * there, VS_ECREATE there but another (message says --replace). */
 int vs_cont_done(struct vs_ctx *ctx, const char *path,

@@ -349,6 +349,8 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		rc = vs_op_check_out(ctx, args->io.out, &args->model, 1, err);
 	if (rc == 0 && args->ids != NULL)
 		rc = vs_op_check_out(ctx, args->io.out, &args->ids, 1, err);
+	if (rc == 0 && args->collection == NULL)
+		rc = vs_cont_check_name(ctx, args->io.out, VS_KIND_SHARD, err);
 	if (rc == 0)
 		rc = build(&b, err);
 	vs_part_rows_close(ctx, &b.rows);

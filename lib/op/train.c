@@ -355,6 +355,8 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 		rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,
 				     args->io.n_inputs, err);
 	if (rc == 0)
+		rc = vs_cont_check_name(ctx, args->io.out, VS_KIND_MODEL, err);
+	if (rc == 0)
 		rc = train(&t, err);
 	vs_train_keep_clear(&t.keep);
 	vs_free(ctx, t.sample);
