@@ -83,4 +83,13 @@ static inline bool vs_factory_needs_model(const struct vs_factory *f)
 	       f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4;
 }
 
+/* Whether ranges of 8-bit codes are learnt from rows of this type.  An index
+ * that learns nothing else is built without a model, too, from its own rows;
+ * shards of a collection must share them. */
+static inline bool vs_factory_has_ranges(const struct vs_factory *f,
+					 enum vs_dtype rows)
+{
+	return f->code == VS_CODE_SQ8 && (rows == VS_F32 || rows == VS_F16);
+}
+
 #endif

@@ -76,9 +76,11 @@ const struct vs_digest *vs_shard_input(const struct vs_shard *s);
 const struct vs_digest *vs_shard_ids(const struct vs_shard *s);
 /* [nlist][dim], NULL for Flat; borrowed. */
 const float *vs_shard_centroids(const struct vs_shard *s);
-/* XXH3-64 of the centroids; 0 for Flat.  Models trained on other rows can have
- * one fingerprint (the quick digest reads samples), but never this. */
-uint64_t vs_shard_centroids_hash(const struct vs_shard *s);
+/* vs_trained_hash of what it holds of its model. */
+uint64_t vs_shard_trained_hash(const struct vs_shard *s);
+/* The type of its rows as scans see them: that of the header, but halves in
+ * SQfp16 and floats in SQ8 of floats. */
+enum vs_dtype vs_shard_row_dtype(const struct vs_shard *s);
 /* Frees the centroids of a shard that is searched with another's. */
 void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s);
 

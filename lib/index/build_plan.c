@@ -15,7 +15,7 @@ static uint64_t size_of(const struct vs_build *b, uint64_t panels,
 	const struct vs_build_section *sec;
 	unsigned i;
 
-	if (b->spec->model != NULL)
+	if (b->spec->index.family == VS_FAMILY_IVF)
 		vs_cont_sizes_raw(&s, (uint64_t)b->nlist * b->src->dim * 4);
 	vs_cont_sizes_raw(&s, ((uint64_t)b->nlist + 1) * 8);
 	for (i = 0; i < b->n_sections; i++) {

@@ -71,7 +71,7 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 	uint32_t c;
 	int rc = 0;
 
-	if (m != NULL) {
+	if (m != NULL && m->centroids != NULL) {
 		size_t n = (size_t)m->index.nlist * m->dim;
 
 		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CENT, n, 4, &section,

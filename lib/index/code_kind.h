@@ -30,6 +30,11 @@ struct vs_code_kind {
 const struct vs_code_kind *vs_code_kind_of(const struct vs_factory *index,
 					   enum vs_dtype rows);
 
+/* The type of rows as scans see them, from that of the rows given. */
+enum vs_dtype vs_code_row_dtype(const struct vs_factory *index,
+				enum vs_dtype rows);
+
 extern const struct vs_code_kind vs_code_rows;
+extern const struct vs_code_kind vs_code_sq8;
 
 #endif

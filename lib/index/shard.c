@@ -52,9 +52,14 @@ const float *vs_shard_centroids(const struct vs_shard *s)
 	return s->centroids;
 }
 
-uint64_t vs_shard_centroids_hash(const struct vs_shard *s)
+uint64_t vs_shard_trained_hash(const struct vs_shard *s)
 {
-	return s->centroids_hash;
+	return s->trained_hash;
+}
+
+enum vs_dtype vs_shard_row_dtype(const struct vs_shard *s)
+{
+	return s->row_dtype;
 }
 
 void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s)
@@ -225,15 +230,16 @@ static int read_centroids(struct vs_ctx *ctx, struct vs_shard *s,
 	uint32_t nlist = s->index.nlist;
 	int rc;
 
-	if (s->index.family == VS_FAMILY_FLAT)
-		return 0;
-	rc = vs_centroids_read(ctx, s->cont, nlist, &s->centroids, err);
-	if (rc == 0)
-		s->centroids_hash = vs_hash64(s->centroids,
-					      (size_t)nlist *
-						      vs_shard_head(s)->dim *
-						      sizeof(float));
-	return rc;
+	if (s->index.family == VS_FAMILY_IVF) {
+		rc = vs_centroids_read(ctx, s->cont, nlist, &s->centroids,
+				       err);
+		if (rc != 0)
+			return rc;
+	}
+	s->trained_hash = vs_trained_hash(
+		s->centroids, (uint64_t)nlist * vs_shard_head(s)->dim,
+		s->index.code == VS_CODE_SQ8 ? &s->code8 : NULL);
+	return 0;
 }
 
 static int check_head(const struct vs_shard *s, struct vs_err *err)
@@ -249,6 +255,15 @@ static int check_head(const struct vs_shard *s, struct vs_err *err)
 	if (h->dim < 1 || h->dim > VS_DIM_MAX)
 		return vs_shard_bad(s, "the dimension is out of range", err);
 	return 0;
+}
+
+static int open_kind(struct vs_ctx *ctx, struct vs_shard *s,
+		     struct vs_err *err)
+{
+	enum vs_dtype rows = vs_shard_head(s)->dtype;
+
+	s->row_dtype = vs_code_row_dtype(&s->index, rows);
+	return vs_code_kind_of(&s->index, rows)->open(ctx, s, err);
 }
 
 int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
@@ -272,8 +287,7 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 	if (rc == 0)
 		rc = find_common(s, err);
 	if (rc == 0)
-		rc = vs_code_kind_of(&s->index, vs_shard_head(s)->dtype)
-			     ->open(ctx, s, err);
+		rc = open_kind(ctx, s, err);
 	if (rc == 0)
 		rc = read_centroids(ctx, s, err);
 	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)

@@ -290,7 +290,7 @@ int vs_build_alloc(struct vs_build *b, struct vs_err *err)
 	b->block_ids = vs_alloc(ctx, b->block_rows, 8, "ids", err);
 	if (b->block_ids == NULL)
 		return VS_ENOMEM;
-	if (b->spec->model != NULL &&
+	if (b->spec->index.family == VS_FAMILY_IVF &&
 	    vs_metric_is_similarity(b->spec->metric)) {
 		b->wide_rows = (size_t)vs_min_u64(BLOCK_BYTES,
 						  vs_mem_left(ctx) / 8) /
@@ -379,7 +379,10 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 	};
 	int rc;
 
-	if ((spec->model != NULL) != vs_factory_needs_model(&spec->index))
+	if (spec->model == NULL ? vs_factory_needs_model(&spec->index) :
+				  !vs_factory_needs_model(&spec->index) &&
+					  !vs_factory_has_ranges(&spec->index,
+								 src->dtype))
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: %s and a model do not go together", path,
 			       spec->index.text);

@@ -38,6 +38,7 @@ struct vs_build {
 	struct vs_code8 code8; /* mid NULL: rows have no codes */
 	float *quan;           /* code8 as its section holds it */
 	bool norms;
+	enum vs_dtype stored; /* type of ROWS */
 	struct vs_build_section section[VS_BUILD_SECTIONS_MAX];
 	unsigned n_sections;
 	unsigned sec_rows, sec_terms, sec_ids; /* among them */
@@ -94,10 +95,10 @@ int vs_build_add_sections(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 int vs_build_write_info(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 
 /* code_ranges.c: ranges of 8-bit codes from a sample of the stream, none if it
- * gives no rows; makes b->code8 ready to be listed; lists QUAN, CODE, SLAK. */
+ * gives no rows; lists QUAN, CODE and, where rows can be filtered, SLAK. */
 int vs_build_learn8(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
-int vs_build_take8(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
-void vs_build_list8(struct vs_build *b);
+int vs_build_list8(struct vs_build *b, bool slack,
+		   struct vs_err *err) VS_MUST_CHECK;
 
 /* build_plan.c: holds and gives back room for what is allocated late; fills
  * spec->plan by allocating what the build would. */

@@ -7,7 +7,8 @@ static int unbuilt(const struct vs_factory *f, const char *what,
 {
 	return vs_fail(err, VS_EUSAGE,
 		       "index '%s': this version does not build %s; it has "
-		       "Flat and IVF<nlist>,Flat", f->text, what);
+		       "Flat, SQfp16 and SQ8, and IVF<nlist> of them", f->text,
+		       what);
 }
 
 int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
@@ -22,8 +23,6 @@ int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
 		return unbuilt(f, "graphs over centroids", err);
 	if (f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4)
 		return unbuilt(f, "product codes", err);
-	if (f->code != VS_CODE_FLAT)
-		return unbuilt(f, "scalar codes", err);
 	if (f->refine != VS_REFINE_NONE)
 		return unbuilt(f, "refining", err);
 	return 0;

@@ -36,6 +36,29 @@ static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
 	return rc;
 }
 
+static int put_floats(struct vs_ctx *ctx, struct vs_cont_writer *w,
+		      uint32_t tag, const float *p, size_t n,
+		      struct vs_err *err)
+{
+	unsigned section;
+	int rc = vs_cont_add_raw(ctx, w, tag, n, 4, &section, err);
+
+	return rc != 0 ? rc : vs_cont_write(ctx, w, section, 0, p, n * 4, err);
+}
+
+static int put_ranges(struct vs_ctx *ctx, struct vs_cont_writer *w,
+		      const struct vs_code8 *ranges, struct vs_err *err)
+{
+	float *p = vs_ranges_pack(ctx, ranges, err);
+	int rc = p == NULL ? VS_ENOMEM :
+			     put_floats(ctx, w, VS_SEC_QUAN, p,
+					(size_t)vs_ranges_floats(ranges->dim),
+					err);
+
+	vs_free(ctx, p);
+	return rc;
+}
+
 int vs_model_write(struct vs_ctx *ctx, const char *path,
 		   const struct vs_model *m, const struct vs_model_notes *notes,
 		   enum vs_publish how, struct vs_err *err)
@@ -48,19 +71,17 @@ int vs_model_write(struct vs_ctx *ctx, const char *path,
 		.metric = m->metric,
 		.dtype = m->dtype,
 	};
-	size_t n = (size_t)m->index.nlist * m->dim;
 	struct vs_cont_writer *w;
-	unsigned section;
 	int rc = vs_cont_create(ctx, path, &head, &w, err);
 
 	if (rc != 0)
 		return rc;
 	rc = vs_cont_room_zst(ctx, w, VS_CONT_SMALL_ZST, err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(ctx, w, VS_SEC_CENT, n, 4, &section, err);
-	if (rc == 0)
-		rc = vs_cont_write(ctx, w, section, 0, m->centroids, n * 4,
-				   err);
+	if (rc == 0 && m->centroids != NULL)
+		rc = put_floats(ctx, w, VS_SEC_CENT, m->centroids,
+				(size_t)m->index.nlist * m->dim, err);
+	if (rc == 0 && m->ranges.mid != NULL)
+		rc = put_ranges(ctx, w, &m->ranges, err);
 	if (rc == 0)
 		rc = put_info(ctx, w, m, notes, err);
 	if (rc == 0)
@@ -74,6 +95,7 @@ void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *m)
 	if (m == NULL)
 		return;
 	vs_free(ctx, m->centroids);
+	vs_code8_free(ctx, &m->ranges);
 	vs_free(ctx, m);
 }
 
@@ -147,11 +169,14 @@ int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 		rc = bad(c, "the dimension is out of range", err);
 	if (rc == 0)
 		rc = read_info(ctx, c, m, err);
-	if (rc == 0 && !vs_factory_needs_model(&m->index))
+	if (rc == 0 && !vs_factory_needs_model(&m->index) &&
+	    !vs_factory_has_ranges(&m->index, m->dtype))
 		rc = bad(c, "an index of its kind has no model", err);
-	if (rc == 0)
+	if (rc == 0 && m->index.family == VS_FAMILY_IVF)
 		rc = vs_centroids_read(ctx, c, m->index.nlist, &m->centroids,
 				       err);
+	if (rc == 0 && vs_factory_has_ranges(&m->index, m->dtype))
+		rc = vs_ranges_read(ctx, c, &m->ranges, err);
 	vs_cont_close(ctx, c);
 	if (rc == 0)
 		*out = m;

@@ -170,7 +170,8 @@ static int prepare_part(struct build *b, struct vs_err *err)
 		rc = open_rows(b, err);
 	if (rc == 0)
 		rc = vs_factory_parse(m->index, &b->spec.index, err);
-	if (rc == 0 && vs_factory_needs_model(&b->spec.index) !=
+	if (rc == 0 && (vs_factory_needs_model(&b->spec.index) ||
+			vs_factory_has_ranges(&b->spec.index, m->dtype)) !=
 			       (m->model_file != NULL))
 		rc = vs_fail(err, VS_EDATA,
 			     "%s: generation %llu has index %s and %s model",
@@ -192,16 +193,12 @@ static int recheck(struct build *b, const struct vs_source *src,
 {
 	struct vs_shard *s;
 	struct vs_digest full;
-	uint64_t centroids = 0;
 	int rc = vs_shard_open(b->ctx, b->out, &s, err);
 
 	if (rc != 0)
 		return rc;
-	if (b->model != NULL)
-		centroids = vs_hash64(b->model->centroids,
-				      (size_t)b->model->index.nlist *
-					      b->model->dim * sizeof(float));
-	if (centroids != vs_shard_centroids_hash(s))
+	if (b->model != NULL &&
+	    vs_model_hash(b->model) != vs_shard_trained_hash(s))
 		rc = vs_fail(err, VS_ECREATE,
 			     "%s: was built with another model of the same "
 			     "parameters; use --replace to build it again",
@@ -282,6 +279,7 @@ static int build(struct build *b, struct vs_err *err)
 	b->ctx->work.n_rows = src.n_rows;
 	b->rows.stream.refuse_zeros = b->spec.metric == VS_COSINE &&
 				      b->args->io.zero == VS_ZERO_REFUSE;
+	b->rows.stream.refuse_wide = b->spec.index.code == VS_CODE_SQFP16;
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	b->spec.plan = b->args->io.plan;

@@ -1,4 +1,5 @@
 /* op.c - small things that several operations share. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "vs/mem.h"
 #include "vs/widen.h"
 
+#define HALF_OVERFLOW 65520.0f /* is rounded to infinity, as is all above */
 #define BLOCK_BYTES (2u << 20) /* of rows, read at a time */
 
 bool vs_part_parse(const char *text, struct vs_part *out)
@@ -119,6 +121,27 @@ int vs_op_check_id_options(const char *ids, uint64_t id_base,
 		return 0;
 	return vs_fail(err, VS_EUSAGE,
 		       "--id-base beside --ids; expected one of them");
+}
+
+int vs_op_check_halves(const struct vs_vecs *v, uint64_t first, size_t n,
+		       const void *rows, struct vs_err *err)
+{
+	const float *x = rows;
+	uint32_t dim = vs_vecs_dim(v);
+	size_t i;
+
+	if (vs_vecs_dtype(v) != VS_F32)
+		return 0;
+	for (i = 0; i < n * dim; i++)
+		if (!(fabsf(x[i]) < HALF_OVERFLOW))
+			return vs_fail(err, VS_EDATA,
+				       "%s: row %llu has %.9g in dimension %zu; "
+				       "halves go to 65504: scale the "
+				       "vectors, or build SQ8 or Flat",
+				       vs_vecs_name(v),
+				       (unsigned long long)(first + i / dim),
+				       (double)x[i], i % dim);
+	return 0;
 }
 
 int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,

@@ -49,6 +49,10 @@ static inline bool vs_op_types_agree(enum vs_dtype a, enum vs_dtype b)
 int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
 		      const void *rows, struct vs_err *err) VS_MUST_CHECK;
 
+/* VS_EDATA when one of them, of floats, has an element that is no half. */
+int vs_op_check_halves(const struct vs_vecs *v, uint64_t first, size_t n,
+		       const void *rows, struct vs_err *err) VS_MUST_CHECK;
+
 /* VS_EUSAGE when there is a file of ids and an --id-base. */
 int vs_op_check_id_options(const char *ids, uint64_t id_base,
 			   struct vs_err *err) VS_MUST_CHECK;

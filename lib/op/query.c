@@ -69,7 +69,7 @@ static int fingerprint(struct vs_search *s, struct vs_err *err)
 		/* What it holds, not only what it was asked to hold. */
 		vs_hasher_add(h, vs_shard_input(shard)->b,
 			      sizeof(vs_shard_input(shard)->b));
-		vs_hasher_add_u64(h, vs_shard_centroids_hash(shard));
+		vs_hasher_add_u64(h, vs_shard_trained_hash(shard));
 		vs_hasher_add(h, s->info.sources[i].fingerprint.b,
 			      sizeof(s->info.sources[i].fingerprint.b));
 	}
@@ -125,7 +125,7 @@ int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
 {
 	struct vs_batch_spec spec = {
 		.metric = head_of(s)->metric,
-		.dtype = head_of(s)->dtype,
+		.dtype = vs_shard_row_dtype(s->target.shard[0]),
 		.queries = *rows,
 		.k = s->args->k,
 	};

@@ -124,7 +124,9 @@ static int open_inputs(struct create *c, struct vs_err *err)
 		rc = open_model(c, err);
 	} else {
 		rc = vs_factory_parse(c->args->index, &c->index, err);
-		if (rc == 0 && vs_factory_needs_model(&c->index))
+		if (rc == 0 &&
+		    (vs_factory_needs_model(&c->index) ||
+		     vs_factory_has_ranges(&c->index, vs_vecs_dtype(c->vecs))))
 			rc = vs_fail(err, VS_EUSAGE,
 				     "%s needs a model: train it with vs-train "
 				     "-i %s and give it with -M",

@@ -20,7 +20,7 @@ void vs_collection_status_free(struct vs_ctx *ctx,
 struct look {
 	struct vs_ctx *ctx;
 	const struct vs_manifest *m;
-	uint64_t centroids; /* their hash; 0: not known, or none */
+	uint64_t trained; /* hash of it; 0: not known, or none */
 };
 
 /* What is wrong with a file is what is being looked for, and so is a disk that
@@ -63,8 +63,8 @@ static void check_shard(const struct look *k, uint32_t i,
 	struct vs_err why = { 0 };
 	int rc = vs_target_check_shard(k->m, i, s, &why);
 
-	if (rc == 0 && k->centroids != 0 &&
-	    vs_shard_centroids_hash(s) != k->centroids)
+	if (rc == 0 && k->trained != 0 &&
+	    vs_shard_trained_hash(s) != k->trained)
 		rc = vs_fail(&why, VS_EDATA,
 			     "%s: has other centroids than %s of %s; the model "
 			     "was replaced since: build it again",
@@ -101,9 +101,7 @@ static void check_model(struct look *k, const char *path,
 			const struct vs_model *m, struct vs_shard_state *out)
 {
 	if (vs_digest_equal(&m->fingerprint, &k->m->model)) {
-		k->centroids = vs_hash64(m->centroids,
-					 (size_t)m->index.nlist * m->dim *
-						 sizeof(float));
+		k->trained = vs_model_hash(m);
 		return;
 	}
 	out->state = VS_SHARD_STALE;

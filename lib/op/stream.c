@@ -78,6 +78,8 @@ static int next_rows(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
 			rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
 		if (rc == 0 && *got > 0 && s->refuse_zeros)
 			rc = vs_op_check_zeros(s->vecs, s->at, n, rows, err);
+		if (rc == 0 && *got > 0 && s->refuse_wide)
+			rc = vs_op_check_halves(s->vecs, s->at, n, rows, err);
 		s->at += n;
 	}
 	for (i = 0; rc == 0 && s->select != NULL && i < *got; i++)

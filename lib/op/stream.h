@@ -14,6 +14,7 @@ struct vs_op_stream {
 	uint64_t at; /* next row of the set */
 	uint64_t n_rows; /* that it gives; set by vs_op_stream_source */
 	bool refuse_zeros; /* a row of zeros is VS_EDATA */
+	bool refuse_wide;  /* so is one that does not fit halves */
 	/* Offsets, ascending, of the n ids that belong; NULL: all do. */
 	size_t (*select)(const void *arg, const uint64_t *ids, size_t n,
 			 uint32_t *offsets);

@@ -94,7 +94,7 @@ static int share_centroids(struct vs_ctx *ctx, struct vs_target *t,
 
 	if (t->n == 1)
 		return 0;
-	if (vs_shard_centroids_hash(s) != vs_shard_centroids_hash(t->shard[0]))
+	if (vs_shard_trained_hash(s) != vs_shard_trained_hash(t->shard[0]))
 		return vs_fail(err, VS_EDATA,
 			       "%s: has other centroids than %s; one of them "
 			       "was built with a model that was replaced "

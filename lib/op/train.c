@@ -3,6 +3,7 @@
 
 #include "op_int.h"
 #include "train_keep.h"
+#include "train_ranges.h"
 #include "vs/mem.h"
 #include "vs/rng.h"
 #include "vs/widen.h"
@@ -22,6 +23,7 @@ struct train {
 	bool spherical;  /* of similarities: rows of the sample have length 1 */
 	bool wide;       /* the sample is f32, whatever the rows are */
 	uint8_t *sample; /* [n_sample] rows */
+	struct vs_train_ranges ranges;
 	struct vs_train_keep keep;
 	size_t block_rows;
 };
@@ -48,7 +50,9 @@ static int choose_sample_size(struct train *t, struct vs_err *err)
 	uint64_t n = vs_vecs_rows(t->vecs), want = t->args->sample;
 
 	if (want == 0)
-		want = (uint64_t)t->index.nlist * PER_CENTROID;
+		want = t->index.family == VS_FAMILY_IVF ?
+			       (uint64_t)t->index.nlist * PER_CENTROID :
+			       vs_code8_sample(t->model.dim);
 	t->n_sample = vs_min_u64(want, n);
 	if (t->n_sample < t->index.nlist)
 		return vs_fail(err, VS_EDATA,
@@ -94,8 +98,12 @@ static uint64_t memory_need(const struct train *t)
 {
 	struct vs_rows rows = sample_rows(t);
 
-	return t->n_sample * sample_row_bytes(t) +
-	       vs_kmeans_bytes(&rows, t->index.nlist);
+	uint64_t n = t->n_sample * sample_row_bytes(t) +
+		     vs_train_ranges_bytes(t->ctx, &t->ranges);
+
+	if (t->index.family == VS_FAMILY_IVF)
+		n += vs_kmeans_bytes(&rows, t->index.nlist);
+	return n;
 }
 
 /* Refuses before the input is read what would fail after hours of it. */
@@ -119,6 +127,7 @@ static void take_row(struct train *t, uint64_t taken, const uint8_t *row)
 {
 	uint8_t *to = t->sample + taken * sample_row_bytes(t);
 
+	vs_train_ranges_offer(&t->ranges, taken, row);
 	if (!t->wide) {
 		memcpy(to, row, vs_vecs_row_bytes(t->vecs));
 		return;
@@ -170,7 +179,8 @@ static int read_sample(struct train *t, struct vs_err *err)
 
 	t->sample = vs_alloc(t->ctx, t->n_sample, sample_row_bytes(t),
 			     "training sample", err);
-	if (t->sample == NULL)
+	if (t->sample == NULL ||
+	    vs_train_ranges_alloc(t->ctx, &t->ranges, err) != 0)
 		return VS_ENOMEM;
 	t->block_rows = vs_op_block_rows(t->ctx, row_bytes,
 					 vs_vecs_rows(t->vecs));
@@ -198,10 +208,14 @@ static int cluster_and_write(struct train *t, struct vs_err *err)
 		.n_sample = t->n_sample,
 		.seed = t->args->seed,
 	};
-	struct vs_kmeans_result r;
-	int rc = vs_train_keep_start(&t->keep, &t->model, err);
+	struct vs_kmeans_result r = { 0 };
+	bool cells = t->index.family == VS_FAMILY_IVF;
+	int rc = vs_train_ranges_learn(t->ctx, &t->ranges, &t->model.ranges,
+				       err);
 
-	if (rc == 0)
+	if (rc == 0 && cells)
+		rc = vs_train_keep_start(&t->keep, &t->model, err);
+	if (rc == 0 && cells)
 		rc = vs_kmeans(t->ctx, &rows, &params, &r, err);
 	if (rc != 0)
 		return rc;
@@ -214,7 +228,12 @@ static int cluster_and_write(struct train *t, struct vs_err *err)
 			    vs_op_how(t->args->io.replace), err);
 	if (rc == 0)
 		vs_train_keep_drop(&t->keep);
-	if (rc == 0)
+	if (rc == 0 && !cells)
+		vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: %s from %llu of %llu rows",
+			   t->args->io.out, t->index.text,
+			   (unsigned long long)t->n_sample,
+			   (unsigned long long)notes.n_input);
+	if (rc == 0 && cells)
 		vs_ctx_log(t->ctx, VS_LOG_INFO,
 			   "%s: %s from %llu of %llu rows, %u iterations, "
 			   "mean squared distance %.6g, imbalance %.3f",
@@ -285,7 +304,11 @@ static int plan(struct train *t, struct vs_err *err)
 	p->dtype = t->model.dtype;
 	p->n_passes = 1;
 	p->memory = memory_need(t);
-	vs_cont_sizes_raw(&sizes, (uint64_t)t->index.nlist * p->dim * 4);
+	if (t->index.family == VS_FAMILY_IVF)
+		vs_cont_sizes_raw(&sizes,
+				  (uint64_t)t->index.nlist * p->dim * 4);
+	if (t->ranges.n > 0)
+		vs_cont_sizes_raw(&sizes, vs_ranges_floats(p->dim) * 4);
 	vs_cont_sizes_small_zst(&sizes);
 	p->out_min = vs_cont_sizes_total(&sizes);
 	p->out_max = p->out_min;
@@ -298,6 +321,20 @@ static int plan(struct train *t, struct vs_err *err)
 		return 0;
 	warn_of_few_rows(t);
 	return check_memory(t, err);
+}
+
+/* Whether rows of this type have something to teach. */
+static int check_learns(const struct train *t, struct vs_err *err)
+{
+	const char *index = t->index.text;
+
+	if (vs_factory_needs_model(&t->index) ||
+	    vs_factory_has_ranges(&t->index, t->model.dtype))
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s of %s rows needs no training: build it with "
+		       "vs-build -i %s", index, vs_dtype_name(t->model.dtype),
+		       index);
 }
 
 static int train(struct train *t, struct vs_err *err)
@@ -319,9 +356,12 @@ static int train(struct train *t, struct vs_err *err)
 	t->wide = t->spherical || t->model.dtype == VS_I8;
 	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype, err);
 	if (rc == 0)
+		rc = check_learns(t, err);
+	if (rc == 0)
 		rc = choose_sample_size(t, err);
 	if (rc != 0)
 		return rc;
+	vs_train_ranges_init(&t->ranges, &t->model, t->n_sample);
 	rc = vs_train_keep_init(&t->keep, t->ctx, io->out,
 				t->args->checkpoint_secs, err);
 	if (rc == 0)
@@ -347,7 +387,8 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 	struct train t = { .ctx = ctx, .args = args };
 	int rc = vs_factory_parse(args->index, &t.index, err);
 
-	if (rc == 0 && !vs_factory_needs_model(&t.index))
+	if (rc == 0 && !vs_factory_needs_model(&t.index) &&
+	    !vs_factory_has_ranges(&t.index, VS_F32))
 		rc = vs_fail(err, VS_EUSAGE,
 			     "%s needs no training: build it with "
 			     "vs-build -i %s", t.index.text, t.index.text);
@@ -359,6 +400,8 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 	if (rc == 0)
 		rc = train(&t, err);
 	vs_train_keep_clear(&t.keep);
+	vs_train_ranges_free(ctx, &t.ranges);
+	vs_code8_free(ctx, &t.model.ranges);
 	vs_free(ctx, t.sample);
 	vs_vecs_close(ctx, t.vecs);
 	return rc;
