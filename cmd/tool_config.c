@@ -140,31 +140,21 @@ static int take_map(struct reader *r, const struct vs_yaml *map, bool outer)
 	return rc;
 }
 
-static int parse(struct vs_tool_config *c, const char *file,
-		 struct vs_err *err)
-{
-	int rc = vs_file_slurp(c->ctx, file, CONFIG_MAX, &c->text, err);
-
-	if (rc == 0)
-		rc = vs_yaml_parse(c->ctx, file, c->text.p, c->text.n, &c->doc,
-				   err);
-	if (rc == 0 && vs_yaml_root(c->doc)->kind != VS_YAML_MAP)
-		rc = vs_fail(err, VS_EUSAGE,
-			     "%s: expected a map of options, such as "
-			     "\"threads: 8\"",
-			     file);
-	return rc;
-}
-
-int vs_tool_config_read(struct vs_tool_config *c, const char *file,
+int vs_tool_config_take(struct vs_tool_config *c, const char *file,
 			const char *tool, const struct vs_command *command,
 			void *args, struct vs_err *err)
 {
 	struct reader r = { c, &command->options, args, err };
 	const struct vs_yaml *own;
 	char name[64];
-	int rc = parse(c, file, err);
+	int rc = vs_yaml_parse(c->ctx, file, c->text.p, c->text.n, &c->doc,
+			       err);
 
+	if (rc == 0 && vs_yaml_root(c->doc)->kind != VS_YAML_MAP)
+		rc = vs_fail(err, VS_EUSAGE,
+			     "%s: expected a map of options, such as "
+			     "\"threads: 8\"",
+			     file);
 	if (rc == 0)
 		rc = take_map(&r, vs_yaml_root(c->doc), true);
 	if (rc != 0)
@@ -174,6 +164,16 @@ int vs_tool_config_read(struct vs_tool_config *c, const char *file,
 		 command->name == NULL ? "" : command->name);
 	own = vs_yaml_find(vs_yaml_root(c->doc), name);
 	return own == NULL ? 0 : take_map(&r, own, false);
+}
+
+int vs_tool_config_read(struct vs_tool_config *c, const char *file,
+			const char *tool, const struct vs_command *command,
+			void *args, struct vs_err *err)
+{
+	int rc = vs_file_slurp(c->ctx, file, CONFIG_MAX, &c->text, err);
+
+	return rc != 0 ? rc :
+			 vs_tool_config_take(c, file, tool, command, args, err);
 }
 
 void vs_tool_config_free(struct vs_tool_config *c)

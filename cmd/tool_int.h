@@ -155,6 +155,10 @@ struct vs_tool_config {
 int vs_tool_config_read(struct vs_tool_config *c, const char *file,
 			const char *tool, const struct vs_command *command,
 			void *args, struct vs_err *err) VS_MUST_CHECK;
+/* The same of the text in c; file stands in messages. */
+int vs_tool_config_take(struct vs_tool_config *c, const char *file,
+			const char *tool, const struct vs_command *command,
+			void *args, struct vs_err *err) VS_MUST_CHECK;
 void vs_tool_config_free(struct vs_tool_config *c);
 
 /* ---- tool_complete.c ---- */

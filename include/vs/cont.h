@@ -106,6 +106,8 @@ struct vs_cont_sizes {
 void vs_cont_sizes_raw(struct vs_cont_sizes *s, uint64_t n_bytes);
 void vs_cont_sizes_small_zst(struct vs_cont_sizes *s);
 uint64_t vs_cont_sizes_total(const struct vs_cont_sizes *s);
+/* The memory that writing a zst section of any size takes, about. */
+uint64_t vs_cont_zst_bytes(void);
 
 void vs_cont_abort(struct vs_ctx *ctx, struct vs_cont_writer *w);
 

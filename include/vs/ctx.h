@@ -102,6 +102,8 @@ struct vs_ctx {
 	/* bytes read from and written to files, kept by vs/file.h */
 	atomic_uint_fast64_t n_bytes_read;
 	atomic_uint_fast64_t n_bytes_written;
+	/* bytes kept in scratch files, all of them until the end */
+	atomic_uint_fast64_t n_bytes_scratch;
 	/* threads that the system was seen to start, 0 before the first team;
 	 * kept by vs/par.h */
 	atomic_uint n_startable;

@@ -76,7 +76,8 @@ void vs_op_plan_hits(struct vs_plan *p, enum vs_hits_format format,
 	p->out_min = n_bytes;
 	p->out_max = n_bytes;
 	/* Distances wait for the last id where nothing can be left out. */
-	if (format == VS_HITS_USBIN && strcmp(p->out, "-") == 0)
+	if (format == VS_HITS_USBIN && (strcmp(p->out, "-") == 0 ||
+					strcmp(p->out, "/dev/stdout") == 0))
 		p->scratch = n_queries * k * 4;
 }
 

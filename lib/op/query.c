@@ -297,11 +297,29 @@ static int already_done(struct vs_search *s, enum vs_hits_format format,
 	return 0;
 }
 
-static void plan(struct vs_search *s, enum vs_hits_format format)
+/* The memory that the work will hold beside its blocks of queries. */
+static uint64_t bytes_beside(const struct vs_search *s,
+			     enum vs_hits_format format)
+{
+	const struct vs_factory *index = vs_shard_index(s->target.shard[0]);
+	uint64_t n = vs_sink_bytes(format, s->info.n_queries, s->args->k);
+
+	if (index->family == VS_FAMILY_IVF)
+		n += vs_coarse_bytes(index->nlist, head_of(s)->dim);
+	return n;
+}
+
+static int plan(struct vs_search *s, enum vs_hits_format format,
+		struct vs_err *err)
 {
 	struct vs_plan *p = s->args->io.plan;
-	uint64_t most = block_queries(s);
+	uint64_t most;
+	void *beside = vs_alloc(s->ctx, 1, bytes_beside(s, format),
+				"work areas", err);
 
+	if (beside == NULL)
+		return VS_ENOMEM;
+	most = block_queries(s);
 	vs_op_plan(p, "shards", s->out);
 	vs_op_plan_hits(p, format, s->info.n_queries, s->args->k);
 	p->n_rows = s->target.n_rows;
@@ -311,6 +329,8 @@ static void plan(struct vs_search *s, enum vs_hits_format format)
 	p->memory = atomic_load(&s->ctx->mem_now) +
 		    most * vs_search_query_bytes(s);
 	p->already = s->report->already;
+	vs_free(s->ctx, beside);
+	return 0;
 }
 
 static int run(struct vs_search *s, struct vs_err *err)
@@ -322,10 +342,8 @@ static int run(struct vs_search *s, struct vs_err *err)
 		rc = vs_hits_format_of(s->out, &format, err);
 	if (rc == 0)
 		rc = already_done(s, format, err);
-	if (rc == 0 && s->args->io.plan != NULL) {
-		plan(s, format);
-		return 0;
-	}
+	if (rc == 0 && s->args->io.plan != NULL)
+		return plan(s, format, err);
 	if (rc != 0 || s->report->already)
 		return rc;
 	rc = vs_search_coarse(s, err);

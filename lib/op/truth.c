@@ -259,11 +259,20 @@ static uint64_t block_queries(const struct truth *t)
 static int plan(struct truth *t, struct vs_err *err)
 {
 	struct vs_plan *p = t->args->io.plan;
-	uint64_t most;
-	int rc = blocks_alloc(t, err);
+	uint64_t most, beside;
+	void *sinks;
+	int rc;
 
-	if (rc != 0)
+	beside = vs_sink_bytes(t->format, t->info.n_queries, t->args->k);
+	if (t->args->distances != NULL)
+		beside += vs_sink_bytes(VS_HITS_FVECS, t->info.n_queries,
+					t->args->k);
+	sinks = vs_alloc(t->ctx, 1, beside, "work areas", err);
+	rc = sinks == NULL ? VS_ENOMEM : blocks_alloc(t, err);
+	if (rc != 0) {
+		vs_free(t->ctx, sinks);
 		return rc;
+	}
 	most = block_queries(t);
 	vs_op_plan(p, "vectors", t->args->io.out);
 	vs_op_plan_hits(p, t->format, t->info.n_queries, t->args->k);
@@ -273,6 +282,7 @@ static int plan(struct truth *t, struct vs_err *err)
 	p->n_passes = vs_div_up(t->info.n_queries, most);
 	p->memory = atomic_load(&t->ctx->mem_now) + most * query_bytes(t);
 	p->already = t->report->already;
+	vs_free(t->ctx, sinks);
 	return 0;
 }
 
