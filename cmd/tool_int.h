@@ -19,8 +19,9 @@ int vs_tool_kernels(struct vs_ctx *ctx, struct vs_err *err) VS_MUST_CHECK;
 
 /* ---- tool_signal.c ---- */
 
-/* SIGTERM, SIGUSR1 and, unless it is ignored, SIGINT raise ctx->stop; SIGPIPE and SIGXFSZ become errors
- * of the call; SIGBUS prints one line and ends with 74. */
+/* SIGTERM, SIGUSR1 and, unless it is ignored, SIGINT raise ctx->stop; SIGPIPE
+ * and SIGXFSZ become errors of the call; SIGBUS prints one line and ends with
+ * 74. */
 void vs_tool_signals(struct vs_ctx *ctx, const char *tool);
 /* Dies of the signal that asked to stop, when that is what a shell expects of
  * the tool (SIGINT), or returns. */

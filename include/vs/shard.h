@@ -62,6 +62,10 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
  * ids and padding agree.  The blocks must have been verified. */
 int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* Calls fn for the id of each row, cell by cell, until it says other than 0. */
+int vs_shard_each_id(struct vs_ctx *ctx, struct vs_shard *s,
+		     int (*fn)(void *arg, uint64_t id, struct vs_err *err),
+		     void *arg, struct vs_err *err) VS_MUST_CHECK;
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s);
 const struct vs_cont_head *vs_shard_head(const struct vs_shard *s);
 const char *vs_shard_path(const struct vs_shard *s);

@@ -185,6 +185,27 @@ static int check_cell(void *arg, size_t cell, unsigned thread,
 	return rc;
 }
 
+int vs_shard_each_id(struct vs_ctx *ctx, struct vs_shard *s,
+		     int (*fn)(void *arg, uint64_t id, struct vs_err *err),
+		     void *arg, struct vs_err *err)
+{
+	uint64_t slot, i;
+	uint32_t c;
+	int rc = 0;
+
+	for (c = 0; rc == 0 && c < s->index.nlist; c++) {
+		if (vs_ctx_stopping(ctx))
+			return vs_fail(err, VS_EAGAIN,
+				       "stopped while verifying; run again");
+		slot = s->cell_panel[c] * VS_PANEL_ROWS;
+		rc = vs_cont_touch(ctx, s->cont, &s->ids, slot * s->ids.item,
+				   s->cell_rows[c] * s->ids.item, err);
+		for (i = 0; rc == 0 && i < s->cell_rows[c]; i++)
+			rc = fn(arg, id_at(s, slot + i), err);
+	}
+	return rc;
+}
+
 int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s, struct vs_err *err)
 {
 	const struct vs_cont_head *h = vs_shard_head(s);
