@@ -33,7 +33,7 @@ def script(path, title, curves):
              "set output '%s'" % path.replace("'", "''"),
              "set title '%s'" % title.replace("'", "''"),
              "set xlabel 'recall'", "set ylabel 'queries/s'",
-             "set logscale y", "set grid", "set key bottom left",
+             "set logscale y", "set grid", "set key outside below",
              "set xtics (%s)" % ticks,
              "set xrange [%.4f:%.4f]" % (place(TICKS[0]), place(EXACT))]
     for i, (_, points) in enumerate(curves):
