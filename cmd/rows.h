@@ -42,6 +42,11 @@ extern const struct vs_opt vs_rows_zero[1];
 	  .at = offsetof(s, op.id_base), .max = UINT64_MAX - 1,               \
 	  .help = "id of the first row; the others count on from it" }
 
+/* --nonfinite */
+extern const struct vs_opt vs_rows_nonfinite[1];
+#define VS_GROUP_NONFINITE(s)                                                 \
+	{ .rows = vs_rows_nonfinite, .n = 1, .base = offsetof(s, op.io) }
+
 #define VS_ROW_OUT(s, member, meta, text)                                     \
 	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,               \
 	  .metavar = (meta), .at = offsetof(s, op.member), .help = (text),    \

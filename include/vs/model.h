@@ -19,7 +19,9 @@ struct vs_model {
 
 /* How it was trained, kept in INFO for people. */
 struct vs_model_notes {
-	uint64_t n_input;      /* rows it could choose from */
+	uint64_t n_input;      /* rows of the vectors */
+	bool drops;            /* rows that are not finite were left out */
+	uint64_t n_dropped;    /* so many of n_input */
 	uint64_t n_sample;     /* rows it was trained on */
 	uint32_t iterations;   /* done */
 	uint64_t seed;

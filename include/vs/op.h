@@ -17,6 +17,13 @@ enum vs_zero {
 	VS_ZERO_KEEP = 1 /* their cosine with everything is 0 */
 };
 
+/* What is done with vectors that have a NaN or an infinite value.  Queries are
+ * always refused: their numbers are their places in the file. */
+enum vs_nonfinite {
+	VS_ROWS_REFUSE = 0,
+	VS_ROWS_DROP = 1 /* left out; others keep their numbers */
+};
+
 /* Shared by all operations that read vectors and write one output. */
 struct vs_op_io {
 	const char *out;           /* -o; "-" where a tool allows it */
@@ -27,6 +34,7 @@ struct vs_op_io {
 	bool replace;                     /* --replace */
 	bool recheck;                     /* --recheck */
 	enum vs_zero zero; /* --zero */
+	enum vs_nonfinite nonfinite; /* --nonfinite; of vectors */
 	struct vs_plan *plan; /* --plan: fill it and make nothing; or NULL */
 };
 

@@ -41,6 +41,8 @@ struct vs_shard_spec {
 	const struct vs_model *model; /* NULL for Flat */
 	struct vs_digest fingerprint;
 	const struct vs_digest *ids; /* of all ids in order; NULL: not given */
+	bool drops;	    /* rows that are not finite were left out */
+	uint64_t n_dropped; /* so many, besides those that src gives */
 	enum vs_publish how;
 	struct vs_plan *plan; /* not NULL: only fill it */
 	uint32_t checkpoint_secs; /* between checkpoints, at least */
@@ -78,6 +80,8 @@ const struct vs_digest *vs_shard_model(const struct vs_shard *s);
 const struct vs_digest *vs_shard_input(const struct vs_shard *s);
 /* As the spec of its build says; all zero where no ids were given. */
 const struct vs_digest *vs_shard_ids(const struct vs_shard *s);
+/* Rows that its build left out since they are not finite. */
+uint64_t vs_shard_dropped(const struct vs_shard *s);
 /* [nlist][dim], NULL for Flat; borrowed. */
 const float *vs_shard_centroids(const struct vs_shard *s);
 /* vs_trained_hash of what it holds of its model. */

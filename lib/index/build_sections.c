@@ -52,6 +52,9 @@ int vs_build_write_info(struct vs_build *b, struct vs_err *err)
 	if (rc == 0 && b->spec->ids != NULL)
 		rc = vs_buf_printf(b->ctx, &text, err, "ids: \"%s\"\n",
 				   vs_digest_text(b->spec->ids, input));
+	if (rc == 0 && b->spec->drops)
+		rc = vs_buf_printf(b->ctx, &text, err, "dropped: %llu\n",
+				   (unsigned long long)b->spec->n_dropped);
 	if (rc == 0)
 		rc = vs_cont_add_zst(b->ctx, b->w, VS_SEC_INFO, 1, &section,
 				     err);

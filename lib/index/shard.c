@@ -62,6 +62,11 @@ enum vs_dtype vs_shard_row_dtype(const struct vs_shard *s)
 	return s->row_dtype;
 }
 
+uint64_t vs_shard_dropped(const struct vs_shard *s)
+{
+	return s->n_dropped;
+}
+
 void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s)
 {
 	vs_free(ctx, s->centroids);
@@ -96,7 +101,7 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 		      struct vs_err *err)
 {
 	static const char *const keys[] = { "index", "input", "model", "ids",
-					    NULL };
+					    "dropped", NULL };
 	const char *text;
 	int rc;
 
@@ -113,6 +118,9 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 		rc = digest_field(doc, "model", &s->model, err);
 	if (rc == 0 && vs_yaml_find(vs_yaml_root(doc), "ids") != NULL)
 		rc = digest_field(doc, "ids", &s->ids_digest, err);
+	if (rc == 0 && vs_yaml_find(vs_yaml_root(doc), "dropped") != NULL)
+		rc = vs_yaml_u64(doc, vs_yaml_root(doc), "dropped",
+				 &s->n_dropped, err);
 	return rc;
 }
 

@@ -10,6 +10,7 @@ struct vs_shard {
 	struct vs_digest model;
 	struct vs_digest input;
 	struct vs_digest ids_digest;
+	uint64_t n_dropped;
 	float *centroids;      /* [nlist][dim], NULL for Flat */
 	uint64_t trained_hash;
 	uint64_t *cell_rows;   /* [nlist] */

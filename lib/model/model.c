@@ -28,6 +28,9 @@ static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		(unsigned long long)n->n_sample, n->iterations,
 		(unsigned long long)n->seed, n->objective, n->imbalance,
 		(unsigned long long)n->n_repaired);
+	if (rc == 0 && n->drops)
+		rc = vs_buf_printf(ctx, &text, err, "dropped: %llu\n",
+				   (unsigned long long)n->n_dropped);
 	if (rc == 0)
 		rc = vs_cont_add_zst(ctx, w, VS_SEC_INFO, 1, &section, err);
 	if (rc == 0)
@@ -105,7 +108,7 @@ static int parse_info(const struct vs_yaml_doc *doc, const char *path,
 	static const char *const keys[] = {
 		"index",	"input", "input_rows", "sample_rows",
 		"iterations",	"seed",	 "objective",  "imbalance",
-		"repaired",	NULL
+		"repaired",	"dropped", NULL
 	};
 	const struct vs_yaml *root = vs_yaml_root(doc);
 	const char *text;

@@ -66,6 +66,7 @@ static int fingerprint(struct build *b, struct vs_err *err)
 		vs_hasher_add(h, b->model->fingerprint.b,
 			      sizeof(b->model->fingerprint.b));
 	rc = vs_op_stream_add_ids(b->ctx, &b->rows.stream, h, err);
+	vs_op_add_nonfinite(h, b->args->io.nonfinite);
 	vs_op_fingerprint_end(b->ctx, h, &b->spec.fingerprint);
 	return rc;
 }
@@ -73,7 +74,7 @@ static int fingerprint(struct build *b, struct vs_err *err)
 static int prepare_lone(struct build *b, struct vs_err *err)
 {
 	const struct vs_op_io *io = &b->args->io;
-	struct vs_vecs_options opt = vs_op_reading(io);
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
 	int rc;
 
 	opt.native_f16 = true;
@@ -89,6 +90,7 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 			       b->args->id_base, err);
 	if (rc != 0)
 		return rc;
+	b->spec.drops = io->nonfinite == VS_ROWS_DROP;
 	b->spec.metric = b->args->metric;
 	if (b->args->model != NULL) {
 		rc = vs_model_open(b->ctx, b->args->model, &b->model, err);
@@ -181,6 +183,7 @@ static int prepare_part(struct build *b, struct vs_err *err)
 		rc = open_model(b, err);
 	if (rc != 0)
 		return rc;
+	b->spec.drops = m->drop_nonfinite;
 	b->spec.metric = m->metric;
 	b->spec.fingerprint = m->shards[b->shard].fingerprint;
 	b->out = vs_manifest_shard_path(b->ctx, m, b->shard, err);
@@ -223,11 +226,41 @@ static int recheck(struct build *b, const struct vs_source *src,
 	return rc;
 }
 
-static int already_done(struct build *b, const struct vs_source *src,
+/* Rows that are not finite are none of the source.  A shard of a collection
+ * may lose all of its rows by that, as it may have none. */
+static int leave_holes(struct build *b, struct vs_source *src,
+		       struct vs_err *err)
+{
+	uint64_t all = b->rows.n_rows;
+	int rc;
+
+	if (!b->spec.drops)
+		return 0;
+	rc = vs_op_stream_leave_holes(b->ctx, &b->rows.stream, &b->rows.n_rows,
+				      err);
+	if (rc != 0)
+		return rc;
+	if (b->rows.n_rows == 0 && b->manifest == NULL)
+		return vs_fail(err, VS_EDATA,
+			       "%s: none of its %llu rows is finite; expected "
+			       "one at least", src->name,
+			       (unsigned long long)all);
+	b->spec.n_dropped = all - b->rows.n_rows;
+	vs_op_stream_source(&b->rows.stream, b->rows.n_rows, b->rows.id_max,
+			    src);
+	b->ctx->work.n_rows = src->n_rows;
+	return 0;
+}
+
+static int already_done(struct build *b, struct vs_source *src,
 			struct vs_err *err)
 {
-	int rc = b->args->io.recheck ? recheck(b, src, err) : 0;
+	int rc = 0;
 
+	if (b->args->io.recheck)
+		rc = leave_holes(b, src, err);
+	if (rc == 0 && b->args->io.recheck)
+		rc = recheck(b, src, err);
 	b->ctx->work.already = rc == 0;
 	/* A run that was killed just after it had published. */
 	if (rc == 0 && b->args->io.plan == NULL)
@@ -293,6 +326,8 @@ static int build(struct build *b, struct vs_err *err)
 			return already_done(b, &src, err);
 	}
 	if (rc >= 0)
+		rc = leave_holes(b, &src, err);
+	if (rc == 0)
 		rc = check_ids(b, &src, err);
 	if (rc == 0 && b->spec.plan != NULL)
 		return plan(b, &src, err);
@@ -326,6 +361,11 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		return vs_fail(err, VS_EUSAGE,
 			       "--force-rows does not go with -c: %s knows how "
 			       "many rows its inputs have", args->collection);
+	if (args->collection != NULL && args->io.nonfinite != VS_ROWS_REFUSE)
+		return vs_fail(err, VS_EUSAGE,
+			       "--nonfinite does not go with -c: %s knows what "
+			       "becomes of such rows; give it to vs-shard "
+			       "create", args->collection);
 	if (args->collection == NULL && args->split != NULL)
 		return vs_fail(err, VS_EUSAGE,
 			       "--split goes with -c COLLECTION");

@@ -18,8 +18,12 @@ int vs_op_check_out(struct vs_ctx *ctx, const char *out,
 		    const char *const *inputs, size_t n,
 		    struct vs_err *err) VS_MUST_CHECK;
 
-/* How the vectors of io are read, but for native_f16. */
+/* How the queries of io are read, and how its vectors are, but for
+ * native_f16. */
 struct vs_vecs_options vs_op_reading(const struct vs_op_io *io);
+struct vs_vecs_options vs_op_reading_vectors(const struct vs_op_io *io);
+/* Adds --nonfinite to a fingerprint, unless it is the default. */
+void vs_op_add_nonfinite(struct vs_hasher *h, enum vs_nonfinite nonfinite);
 
 /* What a search did, into ctx->work. */
 void vs_op_note_report(struct vs_ctx *ctx, const struct vs_query_report *r);

@@ -111,7 +111,7 @@ static int open_model(struct create *c, struct vs_err *err)
 static int open_inputs(struct create *c, struct vs_err *err)
 {
 	const struct vs_op_io *io = &c->args->io;
-	struct vs_vecs_options opt = vs_op_reading(io);
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
 	int rc;
 
 	opt.native_f16 = true;
@@ -201,6 +201,7 @@ static int describe(struct create *c, struct vs_err *err)
 	m->dim = vs_vecs_dim(c->vecs);
 	m->n_rows = vs_vecs_rows(c->vecs);
 	m->input_format = c->args->io.input_format;
+	m->drop_nonfinite = c->args->io.nonfinite == VS_ROWS_DROP;
 	m->index = vs_strdup(c->ctx, c->index.text, err);
 	if (m->index == NULL)
 		return VS_ENOMEM;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "op_int.h"
+#include "stream.h"
 #include "train_keep.h"
 #include "train_ranges.h"
 #include "vs/mem.h"
@@ -19,6 +20,7 @@ struct train {
 	struct vs_vecs *vecs;
 	struct vs_digest quick; /* quick digest of the vectors */
 	struct vs_model model;
+	uint64_t n_rows;  /* of the vectors that it may learn from */
 	uint64_t n_sample;
 	bool spherical;  /* of similarities: rows of the sample have length 1 */
 	bool wide;       /* the sample is f32, whatever the rows are */
@@ -41,13 +43,14 @@ static int fingerprint(struct train *t, struct vs_err *err)
 	vs_hasher_add_u64(h, t->args->iterations);
 	vs_hasher_add_u64(h, t->args->seed);
 	vs_hasher_add(h, t->quick.b, sizeof(t->quick.b));
+	vs_op_add_nonfinite(h, t->args->io.nonfinite);
 	vs_op_fingerprint_end(t->ctx, h, &t->model.fingerprint);
 	return 0;
 }
 
 static int choose_sample_size(struct train *t, struct vs_err *err)
 {
-	uint64_t n = vs_vecs_rows(t->vecs), want = t->args->sample;
+	uint64_t n = t->n_rows, want = t->args->sample;
 
 	if (want == 0)
 		want = t->index.family == VS_FAMILY_IVF ?
@@ -144,8 +147,10 @@ static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
 			 struct vs_err *err)
 {
 	size_t row_bytes = vs_vecs_row_bytes(t->vecs), m, i;
-	uint64_t n = vs_vecs_rows(t->vecs), first, taken = 0;
+	uint64_t n = vs_vecs_rows(t->vecs), left = t->n_rows, first, taken = 0;
+	bool holes = t->n_rows < n;
 	struct vs_rng rng;
+	uint8_t *row;
 	int rc;
 
 	vs_rng_init(&rng, t->args->seed, VS_STREAM_SAMPLE);
@@ -161,10 +166,13 @@ static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
 		if (rc != 0)
 			return rc;
 		vs_hasher_add(h, block, m * row_bytes);
-		for (i = 0; i < m && taken < t->n_sample; i++)
-			if (vs_rng_below(&rng, n - first - i) <
-			    t->n_sample - taken)
-				take_row(t, taken++, block + i * row_bytes);
+		for (i = 0; i < m && taken < t->n_sample; i++) {
+			row = block + i * row_bytes;
+			if (holes && vs_vecs_is_hole(t->vecs, row))
+				continue;
+			if (vs_rng_below(&rng, left--) < t->n_sample - taken)
+				take_row(t, taken++, row);
+		}
 		vs_ctx_progress(t->ctx, "sample", first + m, n, "rows");
 	}
 	return 0;
@@ -205,6 +213,8 @@ static int cluster_and_write(struct train *t, struct vs_err *err)
 					   t->spherical };
 	struct vs_model_notes notes = {
 		.n_input = vs_vecs_rows(t->vecs),
+		.drops = t->args->io.nonfinite == VS_ROWS_DROP,
+		.n_dropped = vs_vecs_rows(t->vecs) - t->n_rows,
 		.n_sample = t->n_sample,
 		.seed = t->args->seed,
 	};
@@ -337,10 +347,27 @@ static int check_learns(const struct train *t, struct vs_err *err)
 		       index);
 }
 
+/* Rows that are not finite are no rows to learn from.  The fingerprint has
+ * been made of a sample size that does not know them: it follows from the same
+ * input. */
+static int leave_holes(struct train *t, struct vs_err *err)
+{
+	struct vs_op_stream all = { .vecs = t->vecs, .end = t->n_rows };
+	int rc = vs_op_stream_leave_holes(t->ctx, &all, &t->n_rows, err);
+
+	all.vecs = NULL;
+	vs_op_stream_clear(t->ctx, &all);
+	if (rc == 0)
+		rc = choose_sample_size(t, err);
+	if (rc == 0)
+		vs_train_ranges_init(&t->ranges, &t->model, t->n_sample);
+	return rc;
+}
+
 static int train(struct train *t, struct vs_err *err)
 {
 	const struct vs_op_io *io = &t->args->io;
-	struct vs_vecs_options opt = vs_op_reading(io);
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
 	bool done = false;
 	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &t->vecs,
 			      err);
@@ -351,7 +378,8 @@ static int train(struct train *t, struct vs_err *err)
 	t->model.metric = t->args->metric;
 	t->model.dtype = vs_vecs_dtype(t->vecs);
 	t->model.dim = vs_vecs_dim(t->vecs);
-	t->ctx->work.n_rows = vs_vecs_rows(t->vecs);
+	t->n_rows = vs_vecs_rows(t->vecs);
+	t->ctx->work.n_rows = t->n_rows;
 	t->spherical = vs_metric_is_similarity(t->model.metric);
 	t->wide = t->spherical || t->model.dtype == VS_I8;
 	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype, err);
@@ -373,6 +401,10 @@ static int train(struct train *t, struct vs_err *err)
 	if (rc == 0 && !io->replace)
 		rc = already_done(t, &done, err);
 	if (rc != 0 || done)
+		return rc;
+	if (io->nonfinite == VS_ROWS_DROP)
+		rc = leave_holes(t, err);
+	if (rc != 0)
 		return rc;
 	warn_of_few_rows(t);
 	rc = check_memory(t, err);

@@ -347,6 +347,7 @@ static int fill_info(struct truth *t, struct vs_err *err)
 	vs_hasher_add_u64(h, info->metric);
 	vs_hasher_add_u64(h, info->k);
 	rc = vs_op_stream_add_ids(t->ctx, &t->stream, h, err);
+	vs_op_add_nonfinite(h, t->args->io.nonfinite);
 	vs_op_fingerprint_end(t->ctx, h, &t->fingerprint);
 	return rc;
 }
@@ -354,7 +355,7 @@ static int fill_info(struct truth *t, struct vs_err *err)
 static int open_vectors(struct truth *t, struct vs_err *err)
 {
 	const struct vs_op_io *io = &t->args->io;
-	struct vs_vecs_options opt = vs_op_reading(io);
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
 	struct vs_op_stream *s = &t->stream;
 	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &s->vecs,
 			      err);
@@ -396,12 +397,42 @@ static int prepare(struct truth *t, struct vs_err *err)
 	if (rc != 0)
 		return rc;
 	t->report->n_rows = t->source.n_rows;
-	if (t->args->k > t->report->n_rows)
+	return 0;
+}
+
+static void warn_of_pads(const struct truth *t)
+{
+	if (t->args->k > t->source.n_rows)
 		vs_ctx_log(t->ctx, VS_LOG_WARN,
 			   "k is %u but %s holds %llu rows; results are padded "
 			   "with id -1", t->args->k, t->source.name,
-			   (unsigned long long)t->report->n_rows);
-	return 0;
+			   (unsigned long long)t->source.n_rows);
+}
+
+/* Rows that are not finite are neighbours of none. */
+static int leave_holes(struct truth *t, struct vs_err *err)
+{
+	struct vs_op_stream *s = &t->stream;
+	uint64_t n_rows = vs_vecs_rows(s->vecs);
+	int rc;
+
+	if (t->args->io.nonfinite != VS_ROWS_DROP || s->n_holes != 0)
+		return 0;
+	rc = vs_op_stream_leave_holes(t->ctx, s, &n_rows, err);
+	if (rc != 0)
+		return rc;
+	if (n_rows == 0)
+		return vs_fail(err, VS_EDATA,
+			       "%s: none of its %llu rows is finite; expected "
+			       "one at least", t->source.name,
+			       (unsigned long long)vs_vecs_rows(s->vecs));
+	vs_op_stream_source(s, n_rows, VS_ID_MAX, &t->source);
+	t->report->n_rows = n_rows;
+	t->info.sources[0].n_rows = n_rows;
+	vs_free(t->ctx, t->info.params);
+	t->info.params = vs_asprintf(t->ctx, err, "truth,dropped=%zu",
+				     s->n_holes);
+	return t->info.params == NULL ? VS_ENOMEM : 0;
 }
 
 /* Compares all vectors and given ids with those that the output was made
@@ -457,7 +488,9 @@ static int already_done(struct truth *t, struct vs_err *err)
 	t->report->already = t->args->distances == NULL;
 	if (!t->args->io.recheck)
 		return 0;
-	rc = check_ids(t, err);
+	rc = leave_holes(t, err);
+	if (rc == 0)
+		rc = check_ids(t, err);
 	return rc == 0 ? recheck(t, err) : rc;
 }
 
@@ -523,12 +556,15 @@ static int run(struct truth *t, struct vs_err *err)
 		rc = vs_hits_format_of(t->args->io.out, &t->format, err);
 	if (rc == 0)
 		rc = already_done(t, err);
+	if (rc == 0 && !t->report->already && t->args->io.plan == NULL)
+		rc = leave_holes(t, err);
 	if (rc == 0 && !t->report->already)
 		rc = check_ids(t, err);
 	if (rc == 0 && t->args->io.plan != NULL)
 		return plan(t, err);
 	if (rc != 0 || t->report->already)
 		return rc;
+	warn_of_pads(t);
 	rc = open_sinks(t, err);
 	if (rc == 0)
 		rc = scan_blocks(t, err);
