@@ -68,7 +68,8 @@ int vs_target_check_shard(const struct vs_manifest *m, uint32_t i,
 			       vs_shard_path(s),
 			       (unsigned long long)m->generation, m->dir, i,
 			       m->n_shards);
-	if (h->n_rows + vs_shard_dropped(s) != want->n_rows || h->dim != m->dim ||
+	if (h->n_rows + vs_shard_dropped(s) != want->n_rows ||
+	    h->dim != m->dim ||
 	    h->dtype != m->dtype || h->metric != m->metric ||
 	    !vs_digest_equal(vs_shard_model(s), &m->model))
 		return vs_fail(err, VS_EDATA,
