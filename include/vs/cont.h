@@ -30,7 +30,9 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 |           \
 	 (uint32_t)(d) << 24)
 #define VS_SEC_INFO VS_TAG('I', 'N', 'F', 'O') /* YAML text: what and how */
-#define VS_SEC_CENT VS_TAG('C', 'E', 'N', 'T') /* f32 [nlist][dim] */
+#define VS_SEC_CENT VS_TAG('C', 'E', 'N', 'T') /* f32 [nlist][inner] */
+#define VS_SEC_ROTA VS_TAG('R', 'O', 'T', 'A') /* f32 [inner][dim] */
+#define VS_SEC_MEAN VS_TAG('M', 'E', 'A', 'N') /* f32 [dim] */
 #define VS_SEC_CELL VS_TAG('C', 'E', 'L', 'L') /* u64 [nlist + 1] */
 #define VS_SEC_ROWS VS_TAG('R', 'O', 'W', 'S') /* panels */
 #define VS_SEC_TERM VS_TAG('T', 'E', 'R', 'M') /* i32 or f32 per panel row */

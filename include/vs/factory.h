@@ -83,13 +83,21 @@ static inline bool vs_factory_needs_model(const struct vs_factory *f)
 	       f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4;
 }
 
+/* Whether rows become floats of another kind before they are coded. */
+static inline bool vs_factory_has_transform(const struct vs_factory *f)
+{
+	return f->rotation != VS_ROT_NONE || f->l2norm;
+}
+
 /* Whether ranges of 8-bit codes are learnt from rows of this type.  An index
  * that learns nothing else is built without a model, too, from its own rows;
  * shards of a collection must share them. */
 static inline bool vs_factory_has_ranges(const struct vs_factory *f,
 					 enum vs_dtype rows)
 {
-	return f->code == VS_CODE_SQ8 && (rows == VS_F32 || rows == VS_F16);
+	return f->code == VS_CODE_SQ8 &&
+	       (rows == VS_F32 || rows == VS_F16 ||
+		vs_factory_has_transform(f));
 }
 
 #endif

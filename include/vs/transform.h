@@ -22,12 +22,13 @@ struct vs_transform {
 	float *panels; /* the matrix as vs_kern rotates by it */
 };
 
-/* Whether an index has any; dimensions that dim become under it. */
-static inline bool vs_transform_wanted(const struct vs_factory *f)
-{
-	return f->rotation != VS_ROT_NONE || f->l2norm;
-}
+/* What dimensions and type become under an index. */
 uint32_t vs_transform_dim(const struct vs_factory *f, uint32_t dim);
+static inline enum vs_dtype vs_transform_dtype(const struct vs_factory *f,
+					       enum vs_dtype dtype)
+{
+	return vs_factory_has_transform(f) ? VS_F32 : dtype;
+}
 
 /* VS_EUSAGE where the index cannot have rows of dim dimensions, or when its
  * rotation changes what the metric says. */

@@ -4,6 +4,7 @@
 #include "shard_build_int.h"
 #include "vs/mem.h"
 #include "vs/plan.h"
+#include "vs/transform_file.h"
 
 #define LATE_HEADS 40 /* blocks of memory: three a section, and some */
 
@@ -17,6 +18,7 @@ static uint64_t size_of(const struct vs_build *b, uint64_t panels,
 
 	if (b->spec->index.family == VS_FAMILY_IVF)
 		vs_cont_sizes_raw(&s, (uint64_t)b->nlist * b->src->dim * 4);
+	vs_transform_sizes(&b->spec->index, b->src->raw_dim, &s);
 	vs_cont_sizes_raw(&s, ((uint64_t)b->nlist + 1) * 8);
 	for (i = 0; i < b->n_sections; i++) {
 		sec = &b->section[i];

@@ -3,6 +3,7 @@
  */
 #include "shard_build_int.h"
 #include "vs/mem.h"
+#include "vs/transform_file.h"
 #include "vs/yaml.h"
 
 static unsigned list(struct vs_build *b, const struct vs_build_section *s)
@@ -55,6 +56,9 @@ int vs_build_write_info(struct vs_build *b, struct vs_err *err)
 	if (rc == 0 && b->spec->drops)
 		rc = vs_buf_printf(b->ctx, &text, err, "dropped: %llu\n",
 				   (unsigned long long)b->spec->n_dropped);
+	if (rc == 0 && b->spec->transform != NULL)
+		rc = vs_buf_printf(b->ctx, &text, err, "inner_dim: %u\n",
+				   b->src->dim);
 	if (rc == 0)
 		rc = vs_cont_add_zst(b->ctx, b->w, VS_SEC_INFO, 1, &section,
 				     err);
@@ -65,7 +69,7 @@ int vs_build_write_info(struct vs_build *b, struct vs_err *err)
 	return rc;
 }
 
-/* CENT and CELL are small and go first. */
+/* What the model gives and CELL are small and go first. */
 static int write_control(struct vs_build *b, struct vs_err *err)
 {
 	const struct vs_model *m = b->spec->model;
@@ -75,7 +79,7 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 	int rc = 0;
 
 	if (m != NULL && m->centroids != NULL) {
-		size_t n = (size_t)m->index.nlist * m->dim;
+		size_t n = (size_t)m->index.nlist * m->inner;
 
 		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CENT, n, 4, &section,
 				     err);
@@ -83,6 +87,8 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 			rc = vs_cont_write(b->ctx, b->w, section, 0,
 					   m->centroids, n * 4, err);
 	}
+	if (rc == 0)
+		rc = vs_transform_write(b->ctx, b->w, b->spec->transform, err);
 	if (rc == 0)
 		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CELL,
 				     (uint64_t)b->nlist + 1, 8, &section, err);

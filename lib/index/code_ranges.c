@@ -44,8 +44,8 @@ int vs_build_list8(struct vs_build *b, bool slack, struct vs_err *err)
 int vs_shard_find8(struct vs_ctx *ctx, struct vs_shard *s, bool slack,
 		   struct vs_err *err)
 {
-	uint32_t dim = vs_shard_head(s)->dim;
-	int rc = vs_ranges_read(ctx, s->cont, &s->code8, err);
+	uint32_t dim = s->dim;
+	int rc = vs_ranges_read(ctx, s->cont, dim, &s->code8, err);
 
 	if (rc == 0)
 		rc = vs_shard_find_panels(s, VS_SEC_CODE,

@@ -123,7 +123,7 @@ static int find_codes(struct vs_ctx *ctx, struct vs_shard *s,
 {
 	const struct vs_cont_head *h = vs_shard_head(s);
 
-	if (!vs_code8_wanted(s->row_dtype, h->metric, h->dim) ||
+	if (!vs_code8_wanted(s->row_dtype, h->metric, s->dim) ||
 	    !vs_cont_has(s->cont, VS_SEC_QUAN))
 		return 0;
 	return vs_shard_find8(ctx, s, true, err);
@@ -132,10 +132,9 @@ static int find_codes(struct vs_ctx *ctx, struct vs_shard *s,
 static int open_sections(struct vs_ctx *ctx, struct vs_shard *s,
 			 struct vs_err *err)
 {
-	const struct vs_cont_head *h = vs_shard_head(s);
 	int rc;
 
-	s->panel_bytes = vs_panel_bytes(s->row_dtype, h->dim);
+	s->panel_bytes = vs_panel_bytes(s->row_dtype, s->dim);
 	rc = vs_shard_find_panels(s, VS_SEC_ROWS, (uint32_t)s->panel_bytes,
 				  &s->rows, err);
 	if (rc == 0)

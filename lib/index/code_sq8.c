@@ -98,7 +98,7 @@ static int open_sections(struct vs_ctx *ctx, struct vs_shard *s,
 			 struct vs_err *err)
 {
 	const struct vs_cont_head *h = vs_shard_head(s);
-	int rc = vs_shard_find8(ctx, s, filtered(h->metric, h->dim), err);
+	int rc = vs_shard_find8(ctx, s, filtered(h->metric, s->dim), err);
 
 	return rc == 0 ? vs_code8_check(&s->code8, vs_shard_path(s), err) : rc;
 }

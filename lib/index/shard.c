@@ -8,6 +8,7 @@
 #include "shard_int.h"
 #include "vs/mem.h"
 #include "vs/panel.h"
+#include "vs/transform_file.h"
 #include "vs/yaml.h"
 
 #define INFO_MAX 65536u
@@ -67,10 +68,27 @@ uint64_t vs_shard_dropped(const struct vs_shard *s)
 	return s->n_dropped;
 }
 
-void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s)
+uint32_t vs_shard_dim(const struct vs_shard *s)
+{
+	return s->dim;
+}
+
+enum vs_dtype vs_shard_dtype(const struct vs_shard *s)
+{
+	return s->dtype;
+}
+
+const struct vs_transform *vs_shard_transform(const struct vs_shard *s)
+{
+	return s->transform;
+}
+
+void vs_shard_drop_model(struct vs_ctx *ctx, struct vs_shard *s)
 {
 	vs_free(ctx, s->centroids);
 	s->centroids = NULL;
+	vs_transform_destroy(ctx, s->transform);
+	s->transform = NULL;
 }
 
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
@@ -78,7 +96,7 @@ void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
 	if (s == NULL)
 		return;
 	vs_cont_close(ctx, s->cont);
-	vs_free(ctx, s->centroids);
+	vs_shard_drop_model(ctx, s);
 	vs_free(ctx, s->cell_rows);
 	vs_free(ctx, s->cell_panel);
 	vs_code8_free(ctx, &s->code8);
@@ -101,7 +119,8 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 		      struct vs_err *err)
 {
 	static const char *const keys[] = { "index", "input", "model", "ids",
-					    "dropped", NULL };
+					    "dropped", "inner_dim", NULL };
+	uint64_t inner = 0;
 	const char *text;
 	int rc;
 
@@ -121,6 +140,16 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 	if (rc == 0 && vs_yaml_find(vs_yaml_root(doc), "dropped") != NULL)
 		rc = vs_yaml_u64(doc, vs_yaml_root(doc), "dropped",
 				 &s->n_dropped, err);
+	if (rc != 0 || !vs_factory_has_transform(&s->index))
+		return rc;
+	s->dim = vs_transform_dim(&s->index, s->dim);
+	s->dtype = VS_F32;
+	rc = vs_yaml_u64(doc, vs_yaml_root(doc), "inner_dim", &inner, err);
+	if (rc == 0 && inner != s->dim)
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: inner_dim is %llu; expected %u",
+			     vs_yaml_name(doc), (unsigned long long)inner,
+			     s->dim);
 	return rc;
 }
 
@@ -232,22 +261,23 @@ static int find_common(struct vs_shard *s, struct vs_err *err)
 	return rc;
 }
 
-static int read_centroids(struct vs_ctx *ctx, struct vs_shard *s,
-			  struct vs_err *err)
+/* What of the model it takes to search. */
+static int read_model(struct vs_ctx *ctx, struct vs_shard *s,
+		      struct vs_err *err)
 {
 	uint32_t nlist = s->index.nlist;
-	int rc;
+	int rc = vs_transform_read(ctx, s->cont, &s->index, &s->transform,
+				   err);
 
-	if (s->index.family == VS_FAMILY_IVF) {
-		rc = vs_centroids_read(ctx, s->cont, nlist, &s->centroids,
-				       err);
-		if (rc != 0)
-			return rc;
-	}
-	s->trained_hash = vs_trained_hash(
-		s->centroids, (uint64_t)nlist * vs_shard_head(s)->dim,
-		s->index.code == VS_CODE_SQ8 ? &s->code8 : NULL);
-	return 0;
+	if (rc == 0 && s->index.family == VS_FAMILY_IVF)
+		rc = vs_centroids_read(ctx, s->cont, nlist, s->dim,
+				       &s->centroids, err);
+	if (rc == 0)
+		s->trained_hash = vs_trained_hash(
+			s->centroids, (uint64_t)nlist * s->dim,
+			s->index.code == VS_CODE_SQ8 ? &s->code8 : NULL,
+			s->transform);
+	return rc;
 }
 
 static int check_head(const struct vs_shard *s, struct vs_err *err)
@@ -268,7 +298,7 @@ static int check_head(const struct vs_shard *s, struct vs_err *err)
 static int open_kind(struct vs_ctx *ctx, struct vs_shard *s,
 		     struct vs_err *err)
 {
-	enum vs_dtype rows = vs_shard_head(s)->dtype;
+	enum vs_dtype rows = s->dtype;
 
 	s->row_dtype = vs_code_row_dtype(&s->index, rows);
 	return vs_code_kind_of(&s->index, rows)->open(ctx, s, err);
@@ -288,6 +318,8 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 		return rc;
 	}
 	rc = check_head(s, err);
+	s->dim = vs_shard_head(s)->dim;
+	s->dtype = vs_shard_head(s)->dtype;
 	if (rc == 0)
 		rc = read_info(ctx, s, err);
 	if (rc == 0)
@@ -297,7 +329,7 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 	if (rc == 0)
 		rc = open_kind(ctx, s, err);
 	if (rc == 0)
-		rc = read_centroids(ctx, s, err);
+		rc = read_model(ctx, s, err);
 	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)
 		rc = vs_shard_check(ctx, s, err);
 	if (rc != 0) {

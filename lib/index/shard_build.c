@@ -34,7 +34,7 @@ static int next_block(struct vs_build *b, size_t most, size_t *got,
 		return stopped(err);
 	rc = b->src->next(b->src->arg, b->ctx, b->block, b->block_ids,
 			  vs_min_size(most, b->block_rows), got, err);
-	if (rc == 0 && b->hasher != NULL)
+	if (rc == 0 && b->hasher != NULL && b->src->tee == NULL)
 		vs_hasher_add(b->hasher, b->block, *got * b->row_bytes);
 	return rc;
 }
@@ -49,11 +49,19 @@ static int count_mismatch(const struct vs_build *b, uint64_t found,
 		       (unsigned long long)b->src->n_rows);
 }
 
+/* Where a transform is between, its source hashes what is read. */
+static void tee(const struct vs_build *b, struct vs_hasher *h)
+{
+	if (b->src->tee != NULL)
+		b->src->tee(b->src->arg, h);
+}
+
 /* The digest is complete after one pass over the whole stream. */
 static void end_digest(struct vs_build *b)
 {
 	if (b->hasher == NULL)
 		return;
+	tee(b, NULL);
 	vs_hasher_done(b->hasher, &b->input);
 	vs_hasher_destroy(b->ctx, b->hasher);
 	b->hasher = NULL;
@@ -94,14 +102,16 @@ static int start_stream(struct vs_build *b, struct vs_err *err)
 {
 	int rc;
 
+	tee(b, NULL);
 	vs_hasher_destroy(b->ctx, b->hasher);
 	b->hasher = NULL;
 	rc = vs_hasher_create(b->ctx, &b->hasher, err);
 	if (rc != 0)
 		return rc;
-	vs_hasher_add_u64(b->hasher, b->src->dtype);
-	vs_hasher_add_u64(b->hasher, b->src->dim);
+	vs_hasher_add_u64(b->hasher, b->src->raw_dtype);
+	vs_hasher_add_u64(b->hasher, b->src->raw_dim);
 	vs_hasher_add_u64(b->hasher, b->src->n_rows);
+	tee(b, b->hasher);
 	return b->src->rewind(b->src->arg, b->ctx, err);
 }
 
@@ -140,8 +150,8 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 			   "cell numbers", err);
 	if (b->cell == NULL)
 		return VS_ENOMEM;
-	rc = vs_coarse_create(b->ctx, m->centroids, m->index.nlist, m->dim,
-			      &coarse, err);
+	rc = vs_coarse_create(b->ctx, m->centroids, m->index.nlist,
+			      m->inner, &coarse, err);
 	if (rc != 0)
 		return rc;
 	rc = skip_known(b, &done, err);
@@ -321,9 +331,9 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		.kind = VS_KIND_SHARD,
 		.fingerprint = b->spec->fingerprint,
 		.n_rows = b->src->n_rows,
-		.dim = b->src->dim,
+		.dim = b->src->raw_dim,
 		.metric = b->spec->metric,
-		.dtype = b->src->dtype,
+		.dtype = b->src->raw_dtype,
 	};
 	struct vs_cont_writer *w;
 	int rc = b->kind->start(b, err);

@@ -66,7 +66,7 @@ static int check_beside(const struct check *k, const struct place *at,
 			uint8_t *row, uint32_t norm, struct vs_err *err)
 {
 	const struct vs_shard *s = k->s;
-	uint32_t dim = vs_shard_head(s)->dim, i;
+	uint32_t dim = s->dim, i;
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
 	uint8_t *codes = row + dim * sizeof(float);
 	const uint8_t *panel;
@@ -92,7 +92,7 @@ static int check_codes(const struct check *k, const struct place *at, bool real,
 		       uint8_t *row, struct vs_err *err)
 {
 	const struct vs_shard *s = k->s;
-	uint32_t dim = vs_shard_head(s)->dim;
+	uint32_t dim = s->dim;
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
 	const uint8_t *panel = s->codes.p + at->panel * s->codes.item;
 	uint8_t *codes = row + dim * sizeof(float);
@@ -117,7 +117,7 @@ static int check_panel_row(const struct check *k, const struct place *at,
 			   bool real, uint8_t *row, struct vs_err *err)
 {
 	const struct vs_shard *s = k->s;
-	uint32_t dim = vs_shard_head(s)->dim;
+	uint32_t dim = s->dim;
 	const uint8_t *panel = s->rows.p + at->panel * s->panel_bytes;
 	const struct vs_panel_kind kind = { s->row_dtype,
 					    vs_shard_head(s)->metric, dim,
@@ -145,7 +145,7 @@ static int check_row(const struct check *k, const struct place *at, bool real,
 	const struct vs_cont_head *h = vs_shard_head(s);
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
 	uint64_t none = s->ids.item == 4 ? UINT32_MAX : VS_ID_NONE;
-	const struct vs_panel_kind kind = { s->row_dtype, h->metric, h->dim,
+	const struct vs_panel_kind kind = { s->row_dtype, h->metric, s->dim,
 					    s->code8.mid != NULL };
 	uint32_t norm;
 	int rc;
@@ -208,7 +208,6 @@ int vs_shard_each_id(struct vs_ctx *ctx, struct vs_shard *s,
 
 int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s, struct vs_err *err)
 {
-	const struct vs_cont_head *h = vs_shard_head(s);
 	struct check k = { .ctx = ctx, .s = s };
 	unsigned t;
 	int rc = 0;
@@ -217,7 +216,7 @@ int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s, struct vs_err *err)
 	if (k.row == NULL)
 		return VS_ENOMEM;
 	for (t = 0; rc == 0 && t < ctx->n_threads; t++) {
-		k.row[t] = vs_alloc(ctx, h->dim, sizeof(float) + 1, "rows",
+		k.row[t] = vs_alloc(ctx, s->dim, sizeof(float) + 1, "rows",
 				    err);
 		rc = k.row[t] == NULL ? VS_ENOMEM : 0;
 	}

@@ -11,7 +11,10 @@ struct vs_shard {
 	struct vs_digest input;
 	struct vs_digest ids_digest;
 	uint64_t n_dropped;
-	float *centroids;      /* [nlist][dim], NULL for Flat */
+	uint32_t dim;          /* of the rows as they are searched */
+	enum vs_dtype dtype;
+	struct vs_transform *transform; /* NULL: none */
+	float *centroids;      /* [nlist][dim], NULL without IVF */
 	uint64_t trained_hash;
 	uint64_t *cell_rows;   /* [nlist] */
 	uint64_t *cell_panel;  /* [nlist + 1]: first panel of each cell */

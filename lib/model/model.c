@@ -5,6 +5,7 @@
 
 #include "vs/mem.h"
 #include "vs/num.h"
+#include "vs/transform_file.h"
 #include "vs/yaml.h"
 
 #define INFO_MAX 65536u
@@ -31,6 +32,9 @@ static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
 	if (rc == 0 && n->drops)
 		rc = vs_buf_printf(ctx, &text, err, "dropped: %llu\n",
 				   (unsigned long long)n->n_dropped);
+	if (rc == 0 && m->transform != NULL)
+		rc = vs_buf_printf(ctx, &text, err, "inner_dim: %u\n",
+				   m->inner);
 	if (rc == 0)
 		rc = vs_cont_add_zst(ctx, w, VS_SEC_INFO, 1, &section, err);
 	if (rc == 0)
@@ -82,9 +86,11 @@ int vs_model_write(struct vs_ctx *ctx, const char *path,
 	rc = vs_cont_room_zst(ctx, w, VS_CONT_SMALL_ZST, err);
 	if (rc == 0 && m->centroids != NULL)
 		rc = put_floats(ctx, w, VS_SEC_CENT, m->centroids,
-				(size_t)m->index.nlist * m->dim, err);
+				(size_t)m->index.nlist * m->inner, err);
 	if (rc == 0 && m->ranges.mid != NULL)
 		rc = put_ranges(ctx, w, &m->ranges, err);
+	if (rc == 0)
+		rc = vs_transform_write(ctx, w, m->transform, err);
 	if (rc == 0)
 		rc = put_info(ctx, w, m, notes, err);
 	if (rc == 0)
@@ -97,6 +103,7 @@ void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *m)
 {
 	if (m == NULL)
 		return;
+	vs_transform_destroy(ctx, m->transform);
 	vs_free(ctx, m->centroids);
 	vs_code8_free(ctx, &m->ranges);
 	vs_free(ctx, m);
@@ -108,9 +115,10 @@ static int parse_info(const struct vs_yaml_doc *doc, const char *path,
 	static const char *const keys[] = {
 		"index",	"input", "input_rows", "sample_rows",
 		"iterations",	"seed",	 "objective",  "imbalance",
-		"repaired",	"dropped", NULL
+		"repaired",	"dropped", "inner_dim",	 NULL
 	};
 	const struct vs_yaml *root = vs_yaml_root(doc);
+	uint64_t inner = 0;
 	const char *text;
 	int rc = vs_yaml_only(doc, root, keys, err);
 
@@ -125,6 +133,13 @@ static int parse_info(const struct vs_yaml_doc *doc, const char *path,
 	if (rc == 0 && !vs_digest_parse(text, &m->input))
 		rc = vs_fail(err, VS_EDATA, "%s: input is '%.40s', no digest",
 			     path, text);
+	m->inner = vs_transform_dim(&m->index, m->dim);
+	if (rc == 0 && vs_factory_has_transform(&m->index))
+		rc = vs_yaml_u64(doc, root, "inner_dim", &inner, err);
+	if (rc == 0 && vs_factory_has_transform(&m->index) && inner != m->inner)
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: inner_dim is %llu; expected %u", path,
+			     (unsigned long long)inner, m->inner);
 	return rc;
 }
 
@@ -148,6 +163,29 @@ static int bad(const struct vs_cont *c, const char *what, struct vs_err *err)
 		       vs_cont_path(c), what);
 }
 
+/* All that the header leaves open. */
+static int read_parts(struct vs_ctx *ctx, struct vs_cont *c,
+		      struct vs_model *m, struct vs_err *err)
+{
+	bool ranges;
+	int rc;
+
+	if (m->dim < 1 || m->dim > VS_DIM_MAX)
+		return bad(c, "the dimension is out of range", err);
+	rc = read_info(ctx, c, m, err);
+	ranges = vs_factory_has_ranges(&m->index, m->dtype);
+	if (rc == 0 && !vs_factory_needs_model(&m->index) && !ranges)
+		rc = bad(c, "an index of its kind has no model", err);
+	if (rc == 0)
+		rc = vs_transform_read(ctx, c, &m->index, &m->transform, err);
+	if (rc == 0 && m->index.family == VS_FAMILY_IVF)
+		rc = vs_centroids_read(ctx, c, m->index.nlist, m->inner,
+				       &m->centroids, err);
+	if (rc == 0 && ranges)
+		rc = vs_ranges_read(ctx, c, m->inner, &m->ranges, err);
+	return rc;
+}
+
 int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 		  struct vs_err *err)
 {
@@ -168,18 +206,7 @@ int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 	m->dtype = h->dtype;
 	m->dim = h->dim;
 	m->fingerprint = h->fingerprint;
-	if (h->dim < 1 || h->dim > VS_DIM_MAX)
-		rc = bad(c, "the dimension is out of range", err);
-	if (rc == 0)
-		rc = read_info(ctx, c, m, err);
-	if (rc == 0 && !vs_factory_needs_model(&m->index) &&
-	    !vs_factory_has_ranges(&m->index, m->dtype))
-		rc = bad(c, "an index of its kind has no model", err);
-	if (rc == 0 && m->index.family == VS_FAMILY_IVF)
-		rc = vs_centroids_read(ctx, c, m->index.nlist, &m->centroids,
-				       err);
-	if (rc == 0 && vs_factory_has_ranges(&m->index, m->dtype))
-		rc = vs_ranges_read(ctx, c, &m->ranges, err);
+	rc = read_parts(ctx, c, m, err);
 	vs_cont_close(ctx, c);
 	if (rc == 0)
 		*out = m;

@@ -6,6 +6,7 @@
 
 #include "vs/mem.h"
 #include "vs/model.h"
+#include "vs/transform_file.h"
 
 float *vs_ranges_pack(struct vs_ctx *ctx, const struct vs_code8 *c,
 		      struct vs_err *err)
@@ -33,10 +34,9 @@ static bool are_ranges(const struct vs_code8 *c)
 	return c->kappa > 0 && isfinite(c->kappa);
 }
 
-int vs_ranges_read(struct vs_ctx *ctx, struct vs_cont *c, struct vs_code8 *out,
-		   struct vs_err *err)
+int vs_ranges_read(struct vs_ctx *ctx, struct vs_cont *c, uint32_t dim,
+		   struct vs_code8 *out, struct vs_err *err)
 {
-	uint32_t dim = vs_cont_head(c)->dim;
 	size_t n = dim * sizeof(float);
 	struct vs_span span;
 	int rc = vs_cont_find(c, VS_SEC_QUAN, 4, &span, err);
@@ -63,22 +63,24 @@ int vs_ranges_read(struct vs_ctx *ctx, struct vs_cont *c, struct vs_code8 *out,
 }
 
 uint64_t vs_trained_hash(const float *centroids, uint64_t n,
-			 const struct vs_code8 *ranges)
+			 const struct vs_code8 *ranges,
+			 const struct vs_transform *transform)
 {
 	uint64_t part[3] = { 0 }, h = 0;
 
 	if (centroids != NULL)
 		h = vs_hash64(centroids, (size_t)n * sizeof(float));
 	if (ranges == NULL || ranges->mid == NULL)
-		return h;
+		return vs_transform_hash(transform, h);
 	part[0] = h;
 	part[1] = vs_hash64(ranges->mid, ranges->dim * sizeof(float));
 	part[2] = vs_hash64(ranges->step, ranges->dim * sizeof(float));
-	return vs_hash64(part, sizeof(part));
+	return vs_transform_hash(transform, vs_hash64(part, sizeof(part)));
 }
 
 uint64_t vs_model_hash(const struct vs_model *m)
 {
 	return vs_trained_hash(m->centroids,
-			       (uint64_t)m->index.nlist * m->dim, &m->ranges);
+			       (uint64_t)m->index.nlist * m->inner, &m->ranges,
+			       m->transform);
 }

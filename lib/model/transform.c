@@ -52,7 +52,7 @@ int vs_transform_create(struct vs_ctx *ctx, const struct vs_factory *f,
 	struct vs_transform *t;
 
 	*out = NULL;
-	if (!vs_transform_wanted(f))
+	if (!vs_factory_has_transform(f))
 		return 0;
 	t = vs_zalloc(ctx, 1, sizeof(*t), "transform", err);
 	if (t == NULL)

@@ -32,7 +32,7 @@ uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim)
 	uint64_t d = vs_transform_dim(f, dim), most = d > dim ? d : dim;
 	uint64_t kept = 2 * d * dim * sizeof(float) + dim * sizeof(float);
 
-	if (!vs_transform_wanted(f) || f->rotation == VS_ROT_NONE)
+	if (!vs_factory_has_transform(f) || f->rotation == VS_ROT_NONE)
 		return 0;
 	/* Three square matrices and what the eigenvectors take. */
 	return kept + 3 * most * most * sizeof(double) +

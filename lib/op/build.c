@@ -3,6 +3,7 @@
 
 #include "op_int.h"
 #include "part.h"
+#include "turned.h"
 #include "unique.h"
 #include "vs/ckpt.h"
 #include "vs/manifest.h"
@@ -13,7 +14,9 @@ struct build {
 	struct vs_ctx *ctx;
 	const struct vs_build_args *args;
 	struct vs_part_rows rows;
-	struct vs_model *model; /* NULL for Flat */
+	struct vs_model *model; /* NULL where none is needed */
+	struct vs_transform *transform; /* where none is in a model */
+	struct vs_op_turned turned;
 	struct vs_shard_spec spec;
 	struct vs_op_id_facts facts; /* where ids are given */
 	char *out;
@@ -290,9 +293,45 @@ static int plan(struct build *b, const struct vs_source *src,
 
 	vs_op_plan(p, "vectors", b->out);
 	p->n_rows = src->n_rows;
-	p->dim = src->dim;
-	p->dtype = src->dtype;
+	p->dim = src->raw_dim;
+	p->dtype = src->raw_dtype;
 	return vs_shard_build(b->ctx, b->out, &b->spec, src, err);
+}
+
+/* What the model does to rows, or what needs no model: L2norm. */
+static int find_transform(struct build *b, struct vs_err *err)
+{
+	uint32_t dim = vs_vecs_dim(b->rows.stream.vecs);
+	int rc;
+
+	if (b->model != NULL) {
+		b->spec.transform = b->model->transform;
+		return 0;
+	}
+	rc = vs_transform_create(b->ctx, &b->spec.index, b->spec.metric, dim,
+				 &b->transform, err);
+	b->spec.transform = b->transform;
+	return rc;
+}
+
+/* Builds from src, or from what a transform makes of it. */
+static int build_from(struct build *b, const struct vs_source *src,
+		      struct vs_err *err)
+{
+	struct vs_source turned;
+	int rc = find_transform(b, err);
+
+	if (rc == 0 && b->spec.transform != NULL) {
+		b->turned.halves = b->spec.index.code == VS_CODE_SQFP16;
+		rc = vs_op_turned_source(&b->turned, b->ctx, src,
+					 b->spec.transform, &turned, err);
+		src = &turned;
+	}
+	if (rc != 0)
+		return rc;
+	return b->spec.plan != NULL ? plan(b, src, err) :
+				      vs_shard_build(b->ctx, b->out, &b->spec,
+						     src, err);
 }
 
 static int build(struct build *b, struct vs_err *err)
@@ -312,7 +351,9 @@ static int build(struct build *b, struct vs_err *err)
 	b->ctx->work.n_rows = src.n_rows;
 	b->rows.stream.refuse_zeros = b->spec.metric == VS_COSINE &&
 				      b->args->io.zero == VS_ZERO_REFUSE;
-	b->rows.stream.refuse_wide = b->spec.index.code == VS_CODE_SQFP16;
+	/* After a transform its results must fit. */
+	b->rows.stream.refuse_wide = b->spec.index.code == VS_CODE_SQFP16 &&
+				     !vs_factory_has_transform(&b->spec.index);
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	b->spec.plan = b->args->io.plan;
@@ -329,11 +370,9 @@ static int build(struct build *b, struct vs_err *err)
 		rc = leave_holes(b, &src, err);
 	if (rc == 0)
 		rc = check_ids(b, &src, err);
-	if (rc == 0 && b->spec.plan != NULL)
-		return plan(b, &src, err);
 	if (rc == 0)
-		rc = vs_shard_build(b->ctx, b->out, &b->spec, &src, err);
-	if (rc == 0)
+		rc = build_from(b, &src, err);
+	if (rc == 0 && b->spec.plan == NULL)
 		vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: %s, %llu rows of %s",
 			   b->out, b->spec.index.text,
 			   (unsigned long long)b->rows.n_rows, src.name);
@@ -391,6 +430,8 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		rc = vs_cont_check_name(ctx, args->io.out, VS_KIND_SHARD, err);
 	if (rc == 0)
 		rc = build(&b, err);
+	vs_op_turned_clear(&b.turned);
+	vs_transform_destroy(ctx, b.transform);
 	vs_part_rows_close(ctx, &b.rows);
 	vs_model_destroy(ctx, b.model);
 	vs_manifest_destroy(ctx, b.manifest);

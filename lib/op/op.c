@@ -7,7 +7,6 @@
 #include "vs/mem.h"
 #include "vs/widen.h"
 
-#define HALF_OVERFLOW 65520.0f /* is rounded to infinity, as is all above */
 #define BLOCK_BYTES (2u << 20) /* of rows, read at a time */
 
 bool vs_part_parse(const char *text, struct vs_part *out)
@@ -134,7 +133,7 @@ int vs_op_check_halves(const struct vs_vecs *v, uint64_t first, size_t n,
 	if (vs_vecs_dtype(v) != VS_F32)
 		return 0;
 	for (i = 0; i < n * dim; i++)
-		if (!(fabsf(x[i]) < HALF_OVERFLOW))
+		if (!(fabsf(x[i]) < VS_HALF_OVERFLOW))
 			return vs_fail(err, VS_EDATA,
 				       "%s: row %llu has %.9g in dimension %zu; "
 				       "halves go to 65504: scale the "

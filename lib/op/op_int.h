@@ -49,6 +49,9 @@ static inline bool vs_op_types_agree(enum vs_dtype a, enum vs_dtype b)
 	return (a == VS_F16 ? VS_F32 : a) == (b == VS_F16 ? VS_F32 : b);
 }
 
+/* Is rounded to infinity, as is all above. */
+#define VS_HALF_OVERFLOW 65520.0f
+
 /* VS_EDATA when one of rows first..first+n-1 of v is all zeros. */
 int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
 		      const void *rows, struct vs_err *err) VS_MUST_CHECK;

@@ -12,6 +12,20 @@ static const struct vs_cont_head *head_of(const struct vs_search *s)
 	return vs_shard_head(s->target.shard[0]);
 }
 
+static const struct vs_transform *transform_of(const struct vs_search *s)
+{
+	return vs_shard_transform(s->target.shard[0]);
+}
+
+struct vs_cont_head vs_search_wants(const struct vs_search *s)
+{
+	struct vs_cont_head head = *head_of(s);
+
+	if (transform_of(s) != NULL)
+		head.dtype = VS_F32;
+	return head;
+}
+
 /* All but the queries. */
 int vs_search_info(struct vs_search *s, struct vs_err *err)
 {
@@ -22,7 +36,7 @@ int vs_search_info(struct vs_search *s, struct vs_err *err)
 	info->k = s->args->k;
 	info->dim = head_of(s)->dim;
 	info->metric = head_of(s)->metric;
-	info->dtype = head_of(s)->dtype;
+	info->dtype = vs_shard_dtype(first);
 	info->model = *vs_shard_model(first);
 	info->collection = s->target.collection;
 	info->generation = s->target.generation;
@@ -103,10 +117,13 @@ int vs_search_name_output(struct vs_search *s, enum vs_hits_format format,
 
 uint64_t vs_search_query_bytes(const struct vs_search *s)
 {
+	uint32_t dim = vs_shard_dim(s->target.shard[0]);
 	uint64_t row = (uint64_t)head_of(s)->dim *
 		       vs_dtype_size(s->queries.form.to);
 
-	return vs_batch_bytes_per_query(s->args->k, head_of(s)->dim) + row +
+	if (transform_of(s) != NULL)
+		row += (uint64_t)dim * sizeof(float);
+	return vs_batch_bytes_per_query(s->args->k, dim) + row +
 	       8 * (uint64_t)s->params.nprobe + 16;
 }
 
@@ -120,8 +137,8 @@ static uint64_t block_queries(const struct vs_search *s)
 	return n == 0 ? 1 : n;
 }
 
-int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
-		   uint32_t *cells, struct vs_err *err)
+static int search_turned(struct vs_search *s, const struct vs_rows *rows,
+			 uint32_t *cells, struct vs_err *err)
 {
 	struct vs_batch_spec spec = {
 		.metric = head_of(s)->metric,
@@ -151,6 +168,28 @@ int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
 		rc = vs_sink_append(s->ctx, s->sink, hits, rows->n, err);
 	}
 	vs_batch_destroy(s->ctx, b);
+	return rc;
+}
+
+int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
+		   uint32_t *cells, struct vs_err *err)
+{
+	const struct vs_transform *t = transform_of(s);
+	struct vs_rows turned = { NULL, rows->n, 0, VS_F32 };
+	float *p;
+	int rc;
+
+	if (t == NULL)
+		return search_turned(s, rows, cells, err);
+	p = vs_alloc(s->ctx, rows->n, t->d_out * sizeof(*p), "queries", err);
+	if (p == NULL)
+		return VS_ENOMEM;
+	turned.p = p;
+	turned.dim = t->d_out;
+	rc = vs_transform_apply(s->ctx, t, rows, s->queries.form.name, p, err);
+	if (rc == 0)
+		rc = search_turned(s, &turned, cells, err);
+	vs_free(s->ctx, p);
 	return rc;
 }
 
@@ -255,17 +294,19 @@ int vs_search_coarse(struct vs_search *s, struct vs_err *err)
 	if (vs_shard_index(first)->family != VS_FAMILY_IVF)
 		return 0;
 	return vs_coarse_create(s->ctx, vs_shard_centroids(first),
-				vs_shard_index(first)->nlist, head_of(s)->dim,
-				&s->coarse, err);
+				vs_shard_index(first)->nlist,
+				vs_shard_dim(first), &s->coarse, err);
 }
 
 static int prepare(struct vs_search *s, struct vs_err *err)
 {
+	struct vs_cont_head head;
 	int rc = vs_search_open(s, err);
 
-	if (rc == 0)
-		rc = vs_op_queries_open(s->ctx, &s->args->io, head_of(s),
-					&s->queries, err);
+	if (rc != 0)
+		return rc;
+	head = vs_search_wants(s);
+	rc = vs_op_queries_open(s->ctx, &s->args->io, &head, &s->queries, err);
 	if (rc != 0)
 		return rc;
 	s->info.n_queries = vs_vecs_rows(s->queries.vecs);

@@ -68,8 +68,9 @@ static void check_shard(const struct look *k, uint32_t i,
 	if (rc == 0 && k->trained != 0 &&
 	    vs_shard_trained_hash(s) != k->trained)
 		rc = vs_fail(&why, VS_EDATA,
-			     "%s: has other centroids than %s of %s; the model "
-			     "was replaced since: build it again",
+			     "%s: has other centroids or another rotation than "
+			     "%s of %s; the model was replaced since: build it "
+			     "again",
 			     vs_shard_path(s), k->m->model_file, k->m->dir);
 	if (rc == 0)
 		return;

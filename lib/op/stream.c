@@ -255,6 +255,9 @@ void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
 {
 	out->dim = vs_vecs_dim(s->vecs);
 	out->dtype = vs_vecs_dtype(s->vecs);
+	out->raw_dim = out->dim;
+	out->raw_dtype = out->dtype;
+	out->tee = NULL;
 	s->n_rows = n_rows;
 	out->n_rows = n_rows;
 	out->id_max = id_max;

@@ -15,11 +15,11 @@ void vs_train_ranges_init(struct vs_train_ranges *r, const struct vs_model *m,
 			  uint64_t n_sample)
 {
 	memset(r, 0, sizeof(*r));
-	r->dtype = m->dtype;
-	r->dim = m->dim;
+	r->dtype = vs_transform_dtype(&m->index, m->dtype);
+	r->dim = m->inner;
 	r->n_sample = n_sample;
-	if (vs_factory_has_ranges(&m->index, m->dtype))
-		r->n = (size_t)vs_min_u64(vs_code8_sample(m->dim), n_sample);
+	if (vs_factory_has_ranges(&m->index, r->dtype))
+		r->n = (size_t)vs_min_u64(vs_code8_sample(r->dim), n_sample);
 }
 
 uint64_t vs_train_ranges_bytes(const struct vs_ctx *ctx,

@@ -15,7 +15,7 @@ struct vs_train_ranges {
 	size_t got;
 };
 
-/* For an index of rows like those of the model. */
+/* For an index of rows like those of the model, after its transform. */
 void vs_train_ranges_init(struct vs_train_ranges *r, const struct vs_model *m,
 			  uint64_t n_sample);
 uint64_t vs_train_ranges_bytes(const struct vs_ctx *ctx,
