@@ -42,14 +42,14 @@ class Training:
         return os.path.join(self.args.tools, name)
 
     def train(self, base, threads, seed):
-        """Seconds of k-means and of the whole process, and the centroids."""
+        """What it took, and the file of centroids."""
         out = os.path.join(self.folder, "centroids.fbin")
         if self.peer is None:
-            return (*self.train_ours(base, threads, seed, out), out)
+            return self.train_ours(base, threads, seed, out), out
         said, run = self.peer.run("train", threads, {
             "base": base, "nlist": self.args.train, "seed": seed, "file": out,
             "iterations": self.args.iterations, "algorithm": self.algorithm})
-        return said["secs"], run.secs, out
+        return dict(said, process_secs=run.secs), out
 
     def train_ours(self, base, threads, seed, out):
         at = Vectors(base)
@@ -62,9 +62,10 @@ class Training:
         with open(out, "wb") as f:
             f.write(centroids_of_model(model, at.dims))
         with open(stats) as f:
-            phases = json.load(f)["phases"]
-        return [p["seconds"] for p in phases if p["name"] == "k-means"][0], \
-            run.secs
+            said = json.load(f)
+        secs = [p["seconds"] for p in said["phases"] if p["name"] == "k-means"]
+        return {"secs": secs[0], "cpu_secs": said["cpu_seconds"],
+                "process_secs": run.secs}
 
     def objective(self, base, centroids):
         shard = os.path.join(self.folder, "centroids.vss")
@@ -80,8 +81,8 @@ class Training:
 
     def cases(self):
         return [{"who": self, "name": self.name, "rows": rows,
-                 "threads": threads, "secs": [], "process_secs": [],
-                 "objective": []}
+                 "threads": threads, "secs": [], "cpu_secs": [],
+                 "process_secs": [], "objective": []}
                 for rows in self.args.rows for threads in self.args.threads]
 
 
@@ -92,10 +93,10 @@ def run_training(ways, rounds, cut):
 
     def once(case):
         who, base = case["who"], cut(case["rows"])
-        secs, process, centroids = who.train(base, case["threads"],
-                                             len(case["secs"]) + 1)
-        case["secs"].append(secs)
-        case["process_secs"].append(process)
+        took, centroids = who.train(base, case["threads"],
+                                    len(case["secs"]) + 1)
+        for key, secs in took.items():
+            case[key].append(secs)
         case["objective"].append(who.objective(base, centroids))
 
     in_rounds(cases, rounds, once)
@@ -106,12 +107,13 @@ def run_training(ways, rounds, cut):
 
 def print_training(cases):
     wide = max(len(c["name"]) for c in cases)
-    print("%9s %3s %-*s %9s %6s %9s %14s" % (
-        "rows", "thr", wide, "k-means of", "seconds", "spread", "process s",
-        "mean distance"))
+    print("%9s %3s %-*s %9s %6s %9s %9s %14s" % (
+        "rows", "thr", wide, "k-means of", "seconds", "spread", "CPU s",
+        "process s", "mean distance"))
     for c in cases:
-        print("%9d %3d %-*s %9.2f %5.0f%% %9.2f %14.6g" % (
+        print("%9d %3d %-*s %9.2f %5.0f%% %9.2f %9.2f %14.6g" % (
             c["rows"], c["threads"], wide, c["name"],
             statistics.median(c["secs"]), 100 * spread(c["secs"]),
+            statistics.median(c["cpu_secs"]),
             statistics.median(c["process_secs"]),
             statistics.mean(c["objective"])))
