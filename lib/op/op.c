@@ -127,20 +127,26 @@ int vs_op_check_halves(const struct vs_vecs *v, uint64_t first, size_t n,
 		       const void *rows, struct vs_err *err)
 {
 	const float *x = rows;
-	uint32_t dim = vs_vecs_dim(v);
+	uint32_t dim = vs_vecs_dim(v), c;
 	size_t i;
 
 	if (vs_vecs_dtype(v) != VS_F32)
 		return 0;
-	for (i = 0; i < n * dim; i++)
-		if (!(fabsf(x[i]) < VS_HALF_OVERFLOW))
+	for (i = 0; i < n; i++, x += dim) {
+		/* It is left out. */
+		if (vs_vecs_is_hole(v, x))
+			continue;
+		for (c = 0; c < dim && fabsf(x[c]) < VS_HALF_OVERFLOW; c++)
+			;
+		if (c < dim)
 			return vs_fail(err, VS_EDATA,
-				       "%s: row %llu has %.9g in dimension %zu; "
+				       "%s: row %llu has %.9g in dimension %u; "
 				       "halves go to 65504: scale the "
 				       "vectors, or build SQ8 or Flat",
 				       vs_vecs_name(v),
-				       (unsigned long long)(first + i / dim),
-				       (double)x[i], i % dim);
+				       (unsigned long long)(first + i),
+				       (double)x[c], c);
+	}
 	return 0;
 }
 

@@ -118,6 +118,15 @@ refused() { # STATUS WORD... -- COMMAND...
 	cmp out/clean.tsv out/bad.tsv
 }
 
+@test "halves are made of what is left" {
+	vs-build -q -i SQfp16 --ids kept.txt -o out/clean.vss clean.fvecs
+	vs-build -q -i SQfp16 --nonfinite drop -o out/bad.vss bad.fvecs
+	for s in clean bad; do
+		vs-query -q -k 20 -o out/$s.tsv out/$s.vss query.fvecs
+	done
+	cmp out/clean.tsv out/bad.tsv
+}
+
 @test "a shard holds what is left, under its own numbers" {
 	for m in l2 ip cosine l1; do
 		vs-build -q -i Flat -m $m --ids kept.txt -o out/clean.vss \
