@@ -258,7 +258,8 @@ $(BENCH): $(BUILD)/%: $(BUILD)/obj/%.o $(LIB)
 FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,tests/fuzz/replay.c)
 $(FUZZ): LF += $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer)
 $(FUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,$(FUZZ_MAIN)) \
-		$(call obj,$(FUZZ_HELP)) $(LIB) $(BUILD)/unit.members
+		$(call obj,$(FUZZ_HELP)) $(CMD_LIB) $(LIB) \
+		$(BUILD)/unit.members
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) $(LF) -o $@ $(filter %.o %.a,$^) $(LIBS)

@@ -16,7 +16,8 @@ static const struct vs_opt rows[] = {
 	  .def = "10", .help = "the k of k-recall@k" },
 	{ .name = "truth", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = offsetof(struct args, op.truth), .required = true,
-	  .help = "true neighbours, .vsh, .ivecs, .usbin or .npy" },
+	  .help = "true neighbours, .vsh, .ivecs, .usbin or .npy; .usbin also "
+		  "of range searches" },
 	{ .name = "truth-distances", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = offsetof(struct args, op.truth_distances),
 	  .help = "their distances, .fvecs: ties at the k-th count as found; "
@@ -47,7 +48,37 @@ static void print_one_recall(const struct vs_recall_report *r)
 			       r->one_recall_at[i]);
 }
 
-static void print(const struct args *a, const struct vs_recall_report *r)
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole == 0 ? 1 : (double)part / (double)whole;
+}
+
+/* Against the truth of range searches. */
+static void print_range(const struct args *a, const struct vs_recall_report *r)
+{
+	char n[VS_COUNT_TEXT_MAX], m[VS_COUNT_TEXT_MAX];
+
+	printf("range recall, %u results a query: %.4f [%.4f, %.4f] (%g %% "
+	       "over %s queries)\n",
+	       r->k, r->recall, r->low, r->high, 100 * a->op.confidence,
+	       vs_format_count(r->n_queries - r->n_empty, n));
+	printf("upper bound of %u results a query: %.4f (%s queries have more "
+	       "true neighbours)\n",
+	       r->k, r->most, vs_format_count(r->n_longer, n));
+	printf("of all true neighbours: %.4f (%s of %s; upper bound %.4f)\n",
+	       share(r->n_found, r->n_true), vs_format_count(r->n_found, n),
+	       vs_format_count(r->n_true, m),
+	       share(r->n_reachable, r->n_true));
+	printf("precision: %.4f (of %s results)\n",
+	       share(r->n_found, r->n_results),
+	       vs_format_count(r->n_results, n));
+	if (r->n_empty != 0)
+		printf("queries without true neighbours, not in the mean: "
+		       "%s\n", vs_format_count(r->n_empty, n));
+}
+
+static void print_neighbours(const struct args *a,
+			     const struct vs_recall_report *r)
 {
 	char n[VS_COUNT_TEXT_MAX];
 
@@ -61,6 +92,16 @@ static void print(const struct args *a, const struct vs_recall_report *r)
 		       r->k, r->k, r->recall_ties,
 		       vs_format_count(r->n_tied, n));
 	print_one_recall(r);
+}
+
+static void print(const struct args *a, const struct vs_recall_report *r)
+{
+	char n[VS_COUNT_TEXT_MAX];
+
+	if (r->range)
+		print_range(a, r);
+	else
+		print_neighbours(a, r);
 	if (r->n_duplicates != 0)
 		printf("duplicate ids removed: %s\n",
 		       vs_format_count(r->n_duplicates, n));
@@ -87,11 +128,15 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 			   "the same vectors, ids, queries and metric?",
 			   a->op.hits, a->op.truth);
 	recall = r.tie_aware_known ? r.recall_ties : r.recall;
-	if (a->min_given && recall < a->min_recall)
+	if (!a->min_given || recall >= a->min_recall)
+		return 0;
+	if (r.range)
 		return vs_fail(err, VS_ECHECK,
-			       "%s: %u-recall@%u is %.4f; expected at least %g",
-			       a->op.hits, r.k, r.k, recall, a->min_recall);
-	return 0;
+			       "%s: range recall is %.4f; expected at least %g",
+			       a->op.hits, recall, a->min_recall);
+	return vs_fail(err, VS_ECHECK,
+		       "%s: %u-recall@%u is %.4f; expected at least %g",
+		       a->op.hits, r.k, r.k, recall, a->min_recall);
 }
 
 const struct vs_command vs_eval_recall = {

@@ -17,6 +17,7 @@ static const struct vs_opt rows[] = {
 	{ .name = "distances", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = offsetof(struct args, op.distances),
 	  .help = "write the distances too, .fvecs" },
+	VS_ROWS_IDS(struct args),
 	VS_ROW_OUT(struct args, io.out, "TRUTH",
 		   "the true neighbours, .ivecs, .vsh, .usbin or .npy"),
 	VS_ROW_PLAN(struct args),
@@ -33,6 +34,7 @@ static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
 	VS_GROUP_ZERO(struct args),
+	VS_GROUP_NONFINITE(struct args),
 	VS_GROUP_TOOL_PLAIN,
 };
 

@@ -103,21 +103,32 @@ static int unknown(struct parser *p, const char *typed)
 		       "unknown option %s; --help lists the options", typed);
 }
 
+/* The row of a long name of len bytes, or NULL. */
+static const struct vs_opt *find_long(const struct vs_opt_set *set,
+				      const char *name, size_t len,
+				      size_t *base)
+{
+	const struct vs_opt *row;
+	size_t i;
+
+	for (i = 0; (row = row_at(set, i, base)) != NULL; i++)
+		if (row->name != NULL && strlen(row->name) == len &&
+		    memcmp(row->name, name, len) == 0)
+			break;
+	return row;
+}
+
 /* --name, --name VALUE, --name=VALUE */
 static int parse_long(struct parser *p)
 {
 	const char *name = p->argv[p->i] + 2, *value = NULL;
 	const char *eq = strchr(name, '=');
 	size_t len = eq == NULL ? strlen(name) : (size_t)(eq - name);
-	const struct vs_opt *row;
-	size_t base, i;
+	size_t base;
+	const struct vs_opt *row = find_long(p->set, name, len, &base);
 	char typed[VS_OPT_NAME_MAX];
 	int rc;
 
-	for (i = 0; (row = row_at(p->set, i, &base)) != NULL; i++)
-		if (row->name != NULL && strlen(row->name) == len &&
-		    memcmp(row->name, name, len) == 0)
-			break;
 	if (row == NULL) {
 		snprintf(typed, sizeof(typed), "--%.*s", (int)len, name);
 		return unknown(p, typed);
@@ -142,8 +153,8 @@ static int parse_letters(struct parser *p)
 	size_t base, i;
 	int rc;
 
-	/* -output would write to the file "utput". */
-	if (s[1] != '\0' && vs_opt_find(p->set, s, &base) != NULL)
+	/* -output=x would write to the file "utput=x". */
+	if (s[1] != '\0' && find_long(p->set, s, strcspn(s, "="), &base))
 		return vs_fail(p->err, VS_EUSAGE,
 			       "-%s: long options begin with two dashes; did "
 			       "you mean --%s?",
@@ -152,8 +163,11 @@ static int parse_letters(struct parser *p)
 		for (i = 0; (row = row_at(p->set, i, &base)) != NULL; i++)
 			if (row->letter == *s)
 				break;
+		/* A byte of a letter that is longer is none to show. */
 		if (row == NULL)
-			return unknown(p, (char[]){ '-', *s, '\0' });
+			return unknown(p, (*s & 0x80) != 0 ?
+						  p->argv[p->i] :
+						  (char[]){ '-', *s, '\0' });
 		if (!has_value(row)) {
 			rc = take(p, row, base, NULL);
 			if (rc != 0)

@@ -39,6 +39,8 @@ void vs_plan_print(const struct vs_ctx *ctx, const struct vs_plan *p)
 	printf("passes: %" PRIu64 "\n", p->n_passes);
 	put_bytes("memory_bytes", p->memory);
 	put_bytes("memory_ceiling_bytes", ctx->memory_max);
-	printf("threads: %u\nscratch_bytes: %" PRIu64 " # beside the output\n",
-	       ctx->n_threads, p->scratch);
+	printf("threads: %u\n", ctx->n_threads);
+	/* Opening the inputs has unpacked those that the work unpacks. */
+	printf("scratch_bytes: %" PRIu64 " # in TMPDIR\n",
+	       p->scratch + atomic_load(&ctx->n_bytes_scratch));
 }

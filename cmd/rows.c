@@ -38,6 +38,20 @@ const struct vs_opt vs_rows_zero[1] = {
 	  .help = "what to do with rows of zeros under cosine" },
 };
 
+static const struct vs_opt_word words_nonfinite[] = {
+	{ "refuse", VS_ROWS_REFUSE },
+	{ "drop", VS_ROWS_DROP },
+	{ NULL, 0 },
+};
+
+const struct vs_opt vs_rows_nonfinite[1] = {
+	{ .name = "nonfinite", .kind = VS_OPT_WORD, .metavar = "WORD",
+	  .words = words_nonfinite, .at = offsetof(struct vs_op_io, nonfinite),
+	  .def = "refuse",
+	  .help = "what to do with vectors that have a NaN or an infinite "
+		  "value" },
+};
+
 const struct vs_opt vs_rows_io[VS_ROWS_IO_COUNT] = {
 	{ .name = "input-format", .kind = VS_OPT_WORD, .metavar = "FORMAT",
 	  .words = words_input, .at = offsetof(struct vs_op_io, input_format),

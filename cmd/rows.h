@@ -31,6 +31,22 @@ extern const struct vs_opt vs_rows_zero[1];
 #define VS_GROUP_ZERO(s)                                                      \
 	{ .rows = vs_rows_zero, .n = 1, .base = offsetof(s, op.io) }
 
+/* --ids, --id-base */
+#define VS_ROWS_IDS(s)                                                        \
+	{ .name = "ids", .kind = VS_OPT_TEXT, .metavar = "FILE",              \
+	  .at = offsetof(s, op.ids),                                          \
+	  .help = "ids of the rows: npy, ivecs or ibin of one column, or "    \
+		  "text of one number a line",                                \
+	  .def_text = "their numbers, from 0" },                              \
+	{ .name = "id-base", .kind = VS_OPT_U64, .metavar = "N",              \
+	  .at = offsetof(s, op.id_base), .max = UINT64_MAX - 1,               \
+	  .help = "id of the first row; the others count on from it" }
+
+/* --nonfinite */
+extern const struct vs_opt vs_rows_nonfinite[1];
+#define VS_GROUP_NONFINITE(s)                                                 \
+	{ .rows = vs_rows_nonfinite, .n = 1, .base = offsetof(s, op.io) }
+
 #define VS_ROW_OUT(s, member, meta, text)                                     \
 	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,               \
 	  .metavar = (meta), .at = offsetof(s, op.member), .help = (text),    \

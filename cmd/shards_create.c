@@ -31,14 +31,7 @@ static const struct vs_opt rows[] = {
 	  .at = offsetof(struct args, op.vnodes), .min = 1, .max = 65536,
 	  .given = offsetof(struct args, op.vnodes_given), .def = "1024",
 	  .help = "with hash: points of a shard of weight 1 on the ring" },
-	{ .name = "ids", .kind = VS_OPT_TEXT, .metavar = "FILE",
-	  .at = offsetof(struct args, op.ids),
-	  .help = "ids of the rows: npy, ivecs or ibin of one column, or text "
-		  "of one number a line",
-	  .def_text = "their numbers, from 0" },
-	{ .name = "id-base", .kind = VS_OPT_U64, .metavar = "N",
-	  .at = offsetof(struct args, op.id_base), .max = UINT64_MAX - 1,
-	  .help = "id of the first row; the others count on from it" },
+	VS_ROWS_IDS(struct args),
 	{ .name = "index", .letter = 'i', .kind = VS_OPT_TEXT,
 	  .metavar = "INDEX", .at = offsetof(struct args, op.index),
 	  .help = "an index that needs no model: Flat" },
@@ -54,6 +47,7 @@ static const struct vs_opt rows[] = {
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_INPUT(struct args),
+	VS_GROUP_NONFINITE(struct args),
 	VS_GROUP_TOOL,
 };
 

@@ -144,6 +144,7 @@ static int run(struct life *l, const struct vs_command *command,
 	ctx->scratch_dir = vs_tool_scratch();
 	ctx->log = vs_tool_log;
 	ctx->log_arg = &l->log;
+	ctx->verbose = args->verbose;
 	ctx->progress = on_progress;
 	ctx->progress_arg = l;
 	vs_tool_signals(ctx, l->tool->name);
@@ -171,14 +172,19 @@ static int take_config(struct life *l, const struct vs_command *command,
 		       struct vs_tool_args *args, int argc, char **argv)
 {
 	struct vs_tool_config *c = &l->config;
-	const char *file = args->config;
+	const struct vs_tool_args given = *args;
 	int rc, n = 0;
 
 	memset(args, 0, command->args_size);
 	rc = vs_opt_defaults(&command->options, args, &l->err);
 	if (rc == 0)
-		rc = vs_tool_config_read(c, file, l->tool->name, command, args,
-					 &l->err);
+		rc = vs_tool_config_read(c, given.config, l->tool->name,
+					 command, args, &l->err);
+	/* Reports tell of a bad file, too. */
+	if (given.stats != NULL)
+		args->stats = given.stats;
+	if (given.metrics != NULL)
+		args->metrics = given.metrics;
 	if (rc == 0)
 		rc = vs_opt_read(&command->options, argc, argv, args, &n,
 				 &l->err);
@@ -265,6 +271,24 @@ static const char *next_command(const void *arg, size_t i)
 	return i < tool->n_commands ? tool->commands[i].name : NULL;
 }
 
+/* The shell of "--completion SHELL" or "--completion=SHELL" where a command
+ * would stand, or NULL. */
+static const char *completion_shell(int argc, char **argv)
+{
+	static const char option[] = "--completion";
+	const size_t n = sizeof(option) - 1;
+	const char *shell = NULL;
+
+	if (argc == 3 && strcmp(argv[1], option) == 0)
+		shell = argv[2];
+	if (argc == 2 && strncmp(argv[1], option, n) == 0 && argv[1][n] == '=')
+		shell = argv[1] + n + 1;
+	if (shell != NULL && strcmp(shell, "bash") != 0 &&
+	    strcmp(shell, "zsh") != 0)
+		return NULL;
+	return shell;
+}
+
 /* The command that argv[1] names, or NULL: *rc says how it ended. */
 static const struct vs_command *choose(const struct vs_tool *tool, int argc,
 				       char **argv, int *rc,
@@ -286,8 +310,7 @@ static const struct vs_command *choose(const struct vs_tool *tool, int argc,
 		*rc = print_version(tool, &args, err);
 		return NULL;
 	}
-	if (strcmp(word, "--completion") == 0 && argc == 3 &&
-	    (strcmp(argv[2], "bash") == 0 || strcmp(argv[2], "zsh") == 0)) {
+	if (completion_shell(argc, argv) != NULL) {
 		*rc = VS_OPT_DID_COMPLETION;
 		return NULL;
 	}
@@ -321,7 +344,7 @@ int vs_tool_main(const struct vs_tool *tool, int argc, char **argv)
 		return -VS_EUSAGE;
 	if (command->name != NULL) {
 		command = choose(tool, argc, argv, &rc, &l.err);
-		shell = argc > 2 ? argv[2] : NULL;
+		shell = completion_shell(argc, argv);
 		skip = 2;
 	}
 	if (command != NULL)

@@ -104,7 +104,11 @@ static void bash(const struct vs_tool *tool)
 	      "\tlocal files=\n\tlocal IFS=$' \\t\\n'\n"
 	      "\t[ \"$COMP_CWORD\" -gt 0 ] &&\n"
 	      "\t\tprev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-	      "\tCOMPREPLY=()\n",
+	      "\tCOMPREPLY=()\n"
+	      /* --name=VALUE comes as three words. */
+	      "\tif [ \"$cur\" = = ]; then\n\t\tcur=\n"
+	      "\telif [ \"$prev\" = = ]; then\n"
+	      "\t\tprev=${COMP_WORDS[COMP_CWORD - 2]}\n\tfi\n",
 	      stdout);
 	if (tool->commands[0].name != NULL) {
 		fputs("\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\twords=\"",
@@ -115,6 +119,8 @@ static void bash(const struct vs_tool *tool)
 		fputs("--help --version --completion\"\n\tfi\n", stdout);
 	}
 	fputs("\tcase ${COMP_WORDS[1]} in\n", stdout);
+	if (tool->commands[0].name != NULL)
+		fputs("\t--completion)\n\t\twords=\"bash zsh\" ;;\n", stdout);
 	for (c = tool->commands; c < tool->commands + tool->n_commands; c++)
 		bash_command(c);
 	fputs("\tesac\n"
@@ -123,9 +129,11 @@ static void bash(const struct vs_tool *tool)
 	      "\tif [ -n \"$words\" ]; then\n"
 	      "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
 	      "\t\treturn\n\tfi\n"
-	      "\tlocal IFS=$'\\n'\n"
 	      "\tcompopt -o filenames 2>/dev/null\n"
-	      "\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n}\ncomplete -F ",
+	      /* Names may hold blanks and stars. */
+	      "\twhile IFS= read -r cur; do\n"
+	      "\t\tCOMPREPLY+=(\"$cur\")\n"
+	      "\tdone < <(compgen -f -- \"$cur\")\n}\ncomplete -F ",
 	      stdout);
 	put_function(tool);
 	printf(" %s\n", tool->name);
@@ -148,10 +156,11 @@ static void zsh_text(const char *s)
 static void zsh_spec(const struct vs_opt *row, bool is_long)
 {
 	fputs("\t\t'", stdout);
+	/* "=" and "+": the value may be of the same word, or the next. */
 	if (is_long)
-		printf("--%s", row->name);
+		printf("--%s%s", row->name, row->metavar != NULL ? "=" : "");
 	else
-		printf("-%c", row->letter);
+		printf("-%c%s", row->letter, row->metavar != NULL ? "+" : "");
 	putchar('[');
 	zsh_text(row->help);
 	putchar(']');
@@ -175,7 +184,7 @@ static void zsh_command(const struct vs_command *c)
 	struct walk w = { .set = &c->options };
 	const struct vs_opt *row;
 
-	printf("\t%s)\n\t\t_arguments -s \\\n",
+	printf("\t%s)\n\t\t_arguments -s -S \\\n",
 	       c->name == NULL ? "*" : c->name);
 	while ((row = next_row(&w)) != NULL) {
 		if (row->letter != 0)

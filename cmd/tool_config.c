@@ -23,15 +23,20 @@ struct reader {
 	struct vs_err *err;
 };
 
-static bool is_tool(const char *key)
+/* Whether a key is the name of a command, of whatever tool: a map for what is
+ * no command would be ignored. */
+static bool is_command(const char *key)
 {
-	static const char *const tools[] = { "vs-train", "vs-build",
-					     "vs-shard", "vs-query",
-					     "vs-merge", "vs-eval" };
-	size_t i, n = strcspn(key, " ");
+	static const char *const commands[] = {
+		"vs-train",        "vs-build",        "vs-shard create",
+		"vs-shard split",  "vs-shard status", "vs-shard verify",
+		"vs-query",        "vs-merge",        "vs-eval truth",
+		"vs-eval recall"
+	};
+	size_t i;
 
-	for (i = 0; i < VS_COUNT(tools); i++)
-		if (strlen(tools[i]) == n && strncmp(tools[i], key, n) == 0)
+	for (i = 0; i < VS_COUNT(commands); i++)
+		if (strcmp(commands[i], key) == 0)
 			return true;
 	return false;
 }
@@ -101,6 +106,9 @@ static int take(struct reader *r, const struct vs_yaml *node)
 		return bad(r, node, "goes on the command line only");
 	if (node->kind != VS_YAML_SCALAR)
 		return bad(r, node, "expected one value");
+	/* What a program writes for a value that is not set. */
+	if (strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0)
+		return bad(r, node, "has no value; leave the key out");
 	if (row->kind == VS_OPT_FLAG)
 		return take_flag(r, node, r->args + base + row->at);
 	if (vs_opt_set_value(row, node->text, r->args + base + row->at,
@@ -121,41 +129,32 @@ static int take_map(struct reader *r, const struct vs_yaml *map, bool outer)
 	for (n = map->child; rc == 0 && n != NULL; n = n->next) {
 		if (!outer || strncmp(n->key, "vs-", 3) != 0)
 			rc = take(r, n);
-		else if (!is_tool(n->key))
-			rc = bad(r, n, "no such tool; expected vs-train, "
-				       "vs-build, vs-shard, vs-query, "
-				       "vs-merge or vs-eval");
+		else if (!is_command(n->key))
+			rc = bad(r, n, "no such command; expected vs-train, "
+				       "vs-build, vs-query, vs-merge, or "
+				       "vs-shard or vs-eval and a command of "
+				       "it, such as \"vs-eval truth\"");
 		else if (n->kind != VS_YAML_MAP)
 			rc = bad(r, n, "expected a map of options");
 	}
 	return rc;
 }
 
-static int parse(struct vs_tool_config *c, const char *file,
-		 struct vs_err *err)
-{
-	int rc = vs_file_slurp(c->ctx, file, CONFIG_MAX, &c->text, err);
-
-	if (rc == 0)
-		rc = vs_yaml_parse(c->ctx, file, c->text.p, c->text.n, &c->doc,
-				   err);
-	if (rc == 0 && vs_yaml_root(c->doc)->kind != VS_YAML_MAP)
-		rc = vs_fail(err, VS_EUSAGE,
-			     "%s: expected a map of options, such as "
-			     "\"threads: 8\"",
-			     file);
-	return rc;
-}
-
-int vs_tool_config_read(struct vs_tool_config *c, const char *file,
+int vs_tool_config_take(struct vs_tool_config *c, const char *file,
 			const char *tool, const struct vs_command *command,
 			void *args, struct vs_err *err)
 {
 	struct reader r = { c, &command->options, args, err };
 	const struct vs_yaml *own;
 	char name[64];
-	int rc = parse(c, file, err);
+	int rc = vs_yaml_parse(c->ctx, file, c->text.p, c->text.n, &c->doc,
+			       err);
 
+	if (rc == 0 && vs_yaml_root(c->doc)->kind != VS_YAML_MAP)
+		rc = vs_fail(err, VS_EUSAGE,
+			     "%s: expected a map of options, such as "
+			     "\"threads: 8\"",
+			     file);
 	if (rc == 0)
 		rc = take_map(&r, vs_yaml_root(c->doc), true);
 	if (rc != 0)
@@ -165,6 +164,16 @@ int vs_tool_config_read(struct vs_tool_config *c, const char *file,
 		 command->name == NULL ? "" : command->name);
 	own = vs_yaml_find(vs_yaml_root(c->doc), name);
 	return own == NULL ? 0 : take_map(&r, own, false);
+}
+
+int vs_tool_config_read(struct vs_tool_config *c, const char *file,
+			const char *tool, const struct vs_command *command,
+			void *args, struct vs_err *err)
+{
+	int rc = vs_file_slurp(c->ctx, file, CONFIG_MAX, &c->text, err);
+
+	return rc != 0 ? rc :
+			 vs_tool_config_take(c, file, tool, command, args, err);
 }
 
 void vs_tool_config_free(struct vs_tool_config *c)

@@ -79,7 +79,9 @@ static void put_all(struct text *t, const struct vs_tool_stats *s, int rc)
 	    "CPU time of the last run, all threads.", s->cpu_secs);
 	put(t, "vs_last_run_exit_code", "Exit status of the last run, vs(7).",
 	    vs_err_status(rc));
-	if (rc == 0 || old_success(t, s->metrics, &success))
+	/* What a pipe was told before it keeps to itself. */
+	if (rc == 0 || (s->metrics.stream == NULL &&
+			old_success(t, s->metrics.file, &success)))
 		put(t, SUCCESS, "When a run last ended with status 0.",
 		    success);
 	put(t, "vs_last_run_read_bytes",
@@ -110,24 +112,17 @@ static void put_info(struct text *t, const struct vs_tool_stats *s)
 	put(t, "vs_last_run_info", "Always 1; the labels say what ran.", 1);
 }
 
-int vs_tool_metrics_write(struct vs_ctx *ctx, const struct vs_tool_stats *s,
-			  int rc, struct vs_err *err)
+int vs_tool_metrics_write(struct vs_ctx *ctx, struct vs_tool_stats *s, int rc,
+			  struct vs_err *err)
 {
 	struct text t = { .ctx = ctx, .err = err };
-	struct vs_out *out = NULL;
 
 	snprintf(t.labels, sizeof(t.labels), "tool=\"%s\",command=\"%s\"",
 		 s->tool->name, s->command == NULL ? "" : s->command);
 	put_all(&t, s, rc);
 	put_info(&t, s);
 	if (t.rc == 0)
-		t.rc = vs_out_create(ctx, s->metrics, &out, err);
-	if (t.rc == 0)
-		t.rc = vs_out_append(ctx, out, t.b.p, t.b.n, err);
-	if (t.rc == 0)
-		t.rc = vs_out_publish(ctx, out, VS_PUBLISH_REPLACE, NULL, err);
-	else
-		vs_out_abort(ctx, out);
+		t.rc = vs_tool_report_put(ctx, &s->metrics, &t.b, err);
 	vs_buf_free(ctx, &t.b);
 	return t.rc;
 }

@@ -36,6 +36,15 @@ static void catch(int sig, void (*handler)(int), int flags)
 	sigaction(sig, &sa, NULL);
 }
 
+/* nohup, and a shell for its background jobs, have it ignored: then it stays
+ * so. */
+static bool is_ignored(int sig)
+{
+	struct sigaction sa;
+
+	return sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
+}
+
 void vs_tool_signals(struct vs_ctx *ctx, const char *tool)
 {
 	snprintf(bus_line, sizeof(bus_line),
@@ -47,7 +56,8 @@ void vs_tool_signals(struct vs_ctx *ctx, const char *tool)
 	 * Ctrl-C kills at once. */
 	catch(SIGTERM, on_stop, 0);
 	catch(SIGUSR1, on_stop, 0);
-	catch(SIGINT, on_stop, (int)SA_RESETHAND);
+	if (!is_ignored(SIGINT))
+		catch(SIGINT, on_stop, (int)SA_RESETHAND);
 	catch(SIGBUS, on_bus, 0);
 	catch(SIGPIPE, SIG_IGN, 0);
 	catch(SIGXFSZ, SIG_IGN, 0);

@@ -19,8 +19,13 @@ void vs_tool_stats_init(struct vs_tool_stats *s, const struct vs_tool *tool,
 			const struct vs_ctx *ctx)
 {
 	memset(s, 0, sizeof(*s));
+	vs_ctx_init(&s->own);
 	s->tool = tool;
 	s->ctx = ctx;
+	s->json.option = "--stats";
+	s->json.begins = "{\n\t\"schema\": ";
+	s->metrics.option = "--metrics";
+	s->metrics.begins = VS_METRICS_BEGINS;
 	s->start = vs_host_secs();
 	s->phase_at = s->start;
 }
@@ -33,11 +38,11 @@ static int check_name(struct vs_ctx *ctx, const struct vs_command *command,
 	const char *other;
 	size_t i, n = 0;
 
-	if (strcmp(file, "-") == 0)
+	if (strcmp(file, "-") == 0 || strcmp(file, "/dev/stdout") == 0)
 		return vs_fail(err, VS_EUSAGE,
-			       "%s -: standard output carries data only; "
+			       "%s %s: standard output carries data only; "
 			       "expected the name of a file",
-			       option);
+			       option, file);
 	for (i = 0; i < args->n_operands; i++)
 		if (strcmp(file, args->operands[i]) == 0 ||
 		    vs_path_same(ctx, file, args->operands[i]))
@@ -55,36 +60,30 @@ static int check_name(struct vs_ctx *ctx, const struct vs_command *command,
 	return 0;
 }
 
-static int check_names(const struct vs_command *command,
+static int check_names(struct vs_tool_stats *s,
+		       const struct vs_command *command,
 		       const struct vs_tool_args *args, struct vs_err *err)
 {
-	struct vs_ctx ctx;
 	int rc = 0;
 
-	vs_ctx_init(&ctx);
 	if (args->stats != NULL)
-		rc = check_name(&ctx, command, args, "--stats", args->stats,
-				err);
+		rc = check_name(&s->own, command, args, s->json.option,
+				args->stats, err);
 	if (rc == 0 && args->metrics != NULL)
-		rc = check_name(&ctx, command, args, "--metrics",
+		rc = check_name(&s->own, command, args, s->metrics.option,
 				args->metrics, err);
 	return rc;
 }
 
-/* Hours of work should not end with a report that has no place. */
-static int check_place(const char *file, struct vs_err *err)
+static void drop(struct vs_tool_stats *s)
 {
-	struct vs_out *out;
-	struct vs_ctx ctx;
-	int rc = 0;
+	vs_tool_report_drop(&s->own, &s->json);
+	vs_tool_report_drop(&s->own, &s->metrics);
+}
 
-	vs_ctx_init(&ctx);
-	if (file != NULL) {
-		rc = vs_out_create(&ctx, file, &out, err);
-		if (rc == 0)
-			vs_out_abort(&ctx, out);
-	}
-	return rc;
+static bool is_wanted(const struct vs_tool_stats *s)
+{
+	return s->json.file != NULL || s->metrics.file != NULL;
 }
 
 int vs_tool_stats_begin(struct vs_tool_stats *s,
@@ -93,17 +92,19 @@ int vs_tool_stats_begin(struct vs_tool_stats *s,
 {
 	const struct vs_tool_args *args = p;
 	struct vs_err bad = { 0 };
-	int mine = check_names(command, args, &bad);
+	int mine = check_names(s, command, args, &bad);
 
 	s->command = command->name;
 	if (mine == 0)
-		mine = check_place(args->stats, &bad);
+		mine = vs_tool_report_open(&s->own, &s->json, args->stats,
+					   &bad);
 	if (mine == 0)
-		mine = check_place(args->metrics, &bad);
-	if (mine == 0) {
-		s->json = args->stats;
-		s->metrics = args->metrics;
-	} else if (rc == 0) {
+		mine = vs_tool_report_open(&s->own, &s->metrics, args->metrics,
+					   &bad);
+	if (mine == 0)
+		return rc;
+	drop(s);
+	if (rc == 0) {
 		rc = mine;
 		*err = bad;
 	}
@@ -141,7 +142,7 @@ void vs_tool_stats_progress(struct vs_tool_stats *s, const char *phase,
 	struct vs_tool_phase *p;
 	double now;
 
-	if (s->json == NULL && s->metrics == NULL)
+	if (!is_wanted(s))
 		return;
 	now = vs_host_secs();
 	p = find_phase(s, phase);
@@ -161,21 +162,26 @@ int vs_tool_stats_end(struct vs_tool_stats *s,
 		      int rc, struct vs_err *err)
 {
 	struct vs_err bad = { 0 };
+	int mine;
 
 	s->secs = vs_host_secs() - s->start;
 	s->cpu_secs = vs_host_cpu_secs();
-	if (s->json != NULL || s->metrics != NULL)
-		look_at_memory(s);
-	/* Outputs have their names by now, so that ./x is seen to be x. */
-	if ((s->json == NULL && s->metrics == NULL) ||
-	    check_names(command, args, &bad) == 0)
+	if (!is_wanted(s))
 		return rc;
-	s->json = NULL;
-	s->metrics = NULL;
+	look_at_memory(s);
+	/* Outputs have their names by now, so that ./x is seen to be x. */
+	mine = check_names(s, command, args, &bad);
+	if (mine == 0)
+		mine = vs_tool_report_check(&s->own, &s->json, &bad);
+	if (mine == 0)
+		mine = vs_tool_report_check(&s->own, &s->metrics, &bad);
+	if (mine == 0)
+		return rc;
+	drop(s);
 	if (rc != 0)
 		return rc;
 	*err = bad;
-	return bad.code;
+	return mine;
 }
 
 static void put_known(struct vs_json *j, const char *key, uint64_t u)
@@ -246,35 +252,30 @@ static int put_all(struct vs_ctx *ctx, const struct vs_tool_stats *s, int rc,
 	return vs_json_done(&j);
 }
 
-static int write_json(struct vs_ctx *ctx, const struct vs_tool_stats *s,
-		      int rc, const struct vs_err *why, struct vs_err *err)
+static int write_json(struct vs_tool_stats *s, int rc,
+		      const struct vs_err *why, struct vs_err *err)
 {
 	struct vs_buf b = { 0 };
-	struct vs_out *out = NULL;
-	int mine = put_all(ctx, s, rc, why, &b, err);
+	int mine = put_all(&s->own, s, rc, why, &b, err);
 
 	if (mine == 0)
-		mine = vs_out_create(ctx, s->json, &out, err);
-	if (mine == 0)
-		mine = vs_out_append(ctx, out, b.p, b.n, err);
-	if (mine == 0)
-		mine = vs_out_publish(ctx, out, VS_PUBLISH_REPLACE, NULL, err);
-	else
-		vs_out_abort(ctx, out);
-	vs_buf_free(ctx, &b);
+		mine = vs_tool_report_put(&s->own, &s->json, &b, err);
+	vs_buf_free(&s->own, &b);
 	return mine;
 }
 
-int vs_tool_stats_write(const struct vs_tool_stats *s, int rc,
+int vs_tool_stats_write(struct vs_tool_stats *s, int rc,
 			const struct vs_err *why, struct vs_err *err)
 {
-	struct vs_ctx ctx; /* its own: a report is not counted in itself */
-	int mine = 0;
+	struct vs_err bad = { 0 };
+	int mine = 0, metrics = 0;
 
-	vs_ctx_init(&ctx);
-	if (s->json != NULL)
-		mine = write_json(&ctx, s, rc, why, err);
-	if (mine == 0 && s->metrics != NULL)
-		mine = vs_tool_metrics_write(&ctx, s, rc, err);
-	return mine;
+	if (s->json.file != NULL)
+		mine = write_json(s, rc, why, err);
+	/* One that has no place is no reason to go without the other. */
+	if (s->metrics.file != NULL)
+		metrics = vs_tool_metrics_write(&s->own, s, rc, &bad);
+	if (mine == 0 && metrics != 0)
+		*err = bad;
+	return mine != 0 ? mine : metrics;
 }

@@ -25,14 +25,7 @@ static const struct vs_opt rows[] = {
 	  .at = offsetof(struct args, op.split),
 	  .help = "with -c: where vs-shard split put the rows",
 	  .def_text = "split in the collection, if they are there" },
-	{ .name = "ids", .kind = VS_OPT_TEXT, .metavar = "FILE",
-	  .at = offsetof(struct args, op.ids),
-	  .help = "ids of the rows: npy, ivecs or ibin of one column, or text "
-		  "of one number a line",
-	  .def_text = "their numbers, from 0" },
-	{ .name = "id-base", .kind = VS_OPT_U64, .metavar = "N",
-	  .at = offsetof(struct args, op.id_base), .max = UINT64_MAX - 1,
-	  .help = "id of the first row; the others count on from it" },
+	VS_ROWS_IDS(struct args),
 	{ VS_ROW_METRIC(struct args),
 	  .given = offsetof(struct args, op.metric_given),
 	  .help = "metric of later searches; beside -M it must agree" },
@@ -54,6 +47,7 @@ static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
 	VS_GROUP_ZERO(struct args),
+	VS_GROUP_NONFINITE(struct args),
 	VS_GROUP_TOOL,
 };
 

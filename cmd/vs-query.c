@@ -42,6 +42,8 @@ static const struct vs_opt_hint hints[] = {
 	{ "--top-k", "-k N" },
 	{ "--metric", "vs-train -m or vs-build -m: the shard knows it" },
 	{ "-m", "vs-train -m or vs-build -m: the shard knows it" },
+	{ "--nonfinite", "that of vs-build: queries are never dropped, since "
+			 "that would renumber the others" },
 	{ NULL, NULL },
 };
 

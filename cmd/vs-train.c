@@ -39,6 +39,7 @@ static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
 	VS_GROUP_IO(struct args),
 	VS_GROUP_ZERO(struct args),
+	VS_GROUP_NONFINITE(struct args),
 	VS_GROUP_TOOL_PLAIN,
 };
 

@@ -1,4 +1,4 @@
-"""benchlib.py - what bench and bench-scale share: the machine, runs of the
+"""benchlib.py - what the programs bench* share: the machine, runs of the
 commands with their time and memory, and cuts of vector files."""
 import hashlib
 import json

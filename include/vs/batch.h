@@ -28,11 +28,13 @@ struct vs_batch_spec {
 
 /* Rows as panels (vs/kern.h) in memory. */
 struct vs_cell_view {
-	const void *panels; /* first panel of the piece, as vs_panel_pack */
+	const void *panels; /* first panel of the piece, as vs_panel_pack; NULL
+			     * with decode */
 	const void *terms;  /* int32_t or float per panel row */
 	const uint32_t *norms; /* per panel row: bytes under cosine */
 	const uint8_t *codes;  /* u8 panels, of scans with code8 only */
-	const float *slack;    /* per panel row, the same */
+	const float *slack;    /* per panel row, the same; NULL where code8
+				* filters nothing */
 	const void *ids;    /* per panel row, or NULL: id_base + row */
 	uint32_t id_size;   /* 4 or 8 */
 	uint64_t id_base;
@@ -45,6 +47,9 @@ struct vs_scan {
 	 * 16 whole rows (vs/panel.h).  NULL: rows have no codes.  It must
 	 * stay until the batch is finished. */
 	const struct vs_code8 *code8;
+	/* The rows are what the codes decode to, as f32.  Where metric and
+	 * dimension rule filtering by codes out, all are decoded. */
+	bool decode;
 	size_t n_cells;
 	const uint64_t *cell_rows; /* [n_cells] */
 	/* Panels first..first+n-1 of a cell, verified, valid during the call

@@ -54,6 +54,24 @@ void vs_code8_free(struct vs_ctx *ctx, struct vs_code8 *c);
 float vs_code8_encode(const struct vs_code8 *c, const float *row,
 		      uint8_t *codes);
 
+/* The slack alone, of a row and codes that are its own or close to it. */
+float vs_code8_slack(const struct vs_code8 *c, const float *row,
+		     const uint8_t *codes);
+
+/* What codes stand for: m + s (u - 128), the product and the sum rounded to
+ * f32 each. */
+void vs_code8_decode(const struct vs_code8 *c, const uint8_t *codes,
+		     float *row);
+/* The same of lane `lane` of a panel of codes, and of all 16 rows of one, as a
+ * panel of f32. */
+void vs_code8_decode_lane(const struct vs_code8 *c, const uint8_t *panel,
+			  unsigned lane, float *row);
+void vs_code8_decode_panel(const struct vs_code8 *c, const uint8_t *panel,
+			   float *out);
+/* VS_EDATA when some code stands for no finite number. */
+int vs_code8_check(const struct vs_code8 *c, const char *name,
+		   struct vs_err *err) VS_MUST_CHECK;
+
 /* What the bound needs of a query. */
 struct vs_code8_query {
 	double t;     /* > 0 */

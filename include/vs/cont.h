@@ -30,7 +30,9 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 |           \
 	 (uint32_t)(d) << 24)
 #define VS_SEC_INFO VS_TAG('I', 'N', 'F', 'O') /* YAML text: what and how */
-#define VS_SEC_CENT VS_TAG('C', 'E', 'N', 'T') /* f32 [nlist][dim] */
+#define VS_SEC_CENT VS_TAG('C', 'E', 'N', 'T') /* f32 [nlist][inner] */
+#define VS_SEC_ROTA VS_TAG('R', 'O', 'T', 'A') /* f32 [inner][dim] */
+#define VS_SEC_MEAN VS_TAG('M', 'E', 'A', 'N') /* f32 [dim] */
 #define VS_SEC_CELL VS_TAG('C', 'E', 'L', 'L') /* u64 [nlist + 1] */
 #define VS_SEC_ROWS VS_TAG('R', 'O', 'W', 'S') /* panels */
 #define VS_SEC_TERM VS_TAG('T', 'E', 'R', 'M') /* i32 or f32 per panel row */
@@ -106,6 +108,8 @@ struct vs_cont_sizes {
 void vs_cont_sizes_raw(struct vs_cont_sizes *s, uint64_t n_bytes);
 void vs_cont_sizes_small_zst(struct vs_cont_sizes *s);
 uint64_t vs_cont_sizes_total(const struct vs_cont_sizes *s);
+/* The memory that writing a zst section of any size takes, about. */
+uint64_t vs_cont_zst_bytes(void);
 
 void vs_cont_abort(struct vs_ctx *ctx, struct vs_cont_writer *w);
 
@@ -159,6 +163,10 @@ int vs_cont_verify(struct vs_ctx *ctx, struct vs_cont *c,
 		   struct vs_err *err) VS_MUST_CHECK;
 void vs_cont_close(struct vs_ctx *ctx, struct vs_cont *c);
 
+/* VS_EUSAGE when no container can be written to path: standard output, a pipe,
+ * a device. */
+int vs_cont_check_name(struct vs_ctx *ctx, const char *path, enum vs_kind kind,
+		       struct vs_err *err) VS_MUST_CHECK;
 /* Reads only the fingerprint of a container at path: 1 there and equal, 0 not
  * there, VS_ECREATE there but another (message says --replace). */
 int vs_cont_done(struct vs_ctx *ctx, const char *path,

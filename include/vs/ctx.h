@@ -80,6 +80,8 @@ struct vs_ctx {
 	/* one line of text without newline; may be NULL */
 	void (*log)(void *arg, enum vs_log_level level, const char *line);
 	void *log_arg;
+	/* VS_LOG_DEBUG is listened to: work done for it alone is not wasted */
+	bool verbose;
 
 	/* work done so far, for progress; may be NULL.  unit is "rows",
 	 * "queries"...; total 0 means unknown.  Called from the main thread. */
@@ -100,6 +102,8 @@ struct vs_ctx {
 	/* bytes read from and written to files, kept by vs/file.h */
 	atomic_uint_fast64_t n_bytes_read;
 	atomic_uint_fast64_t n_bytes_written;
+	/* bytes kept in scratch files, all of them until the end */
+	atomic_uint_fast64_t n_bytes_scratch;
 	/* threads that the system was seen to start, 0 before the first team;
 	 * kept by vs/par.h */
 	atomic_uint n_startable;

@@ -108,6 +108,8 @@ void vs_out_abort(struct vs_ctx *ctx, struct vs_out *o);
 
 bool vs_path_exists(struct vs_ctx *ctx, const char *path);
 bool vs_path_is_dir(struct vs_ctx *ctx, const char *path);
+/* True of what is there and can be read once only: a pipe or a device. */
+bool vs_path_is_stream(struct vs_ctx *ctx, const char *path);
 /* True when both exist and are one file. */
 bool vs_path_same(struct vs_ctx *ctx, const char *a, const char *b);
 /* Creates a directory; one that is there already is fine. */

@@ -106,6 +106,8 @@ uint64_t vs_hits_format_bytes(enum vs_hits_format f, uint64_t n_queries,
 			      uint32_t k);
 
 struct vs_sink;
+/* The memory that a sink takes, about: work areas and what waits. */
+uint64_t vs_sink_bytes(enum vs_hits_format f, uint64_t n_queries, uint32_t k);
 int vs_sink_create(struct vs_ctx *ctx, const char *path,
 		   enum vs_hits_format format, const struct vs_hits_info *info,
 		   const struct vs_digest *fingerprint, struct vs_sink **out,

@@ -4,6 +4,8 @@
  * NAME.ivecs, NAME.ibin   one column
  * others      text, a decimal number a line
  *
+ * Each may be packed by zstd (NAME.npy.zst, ids.txt.zst) or come by a pipe.
+ *
  * An id is a whole number from 0 to 2^64 - 2.
  */
 #ifndef VS_IDS_H

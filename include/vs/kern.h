@@ -148,6 +148,67 @@ struct vs_tile_scores {
 	const float *gain;  /* [w] */
 };
 
+/* Codes of product quantizers (vs/pq.h) of m pieces, and bytes that stand for
+ * what each code of a piece adds to a query's value, rounded down.
+ *
+ * filter_pq8: panels are [m][16] codes; tables [m][256].
+ * filter_pq4: panels are [ceil(m/2)][16] bytes, the code of an even piece in
+ * the low bits, of the odd one after it in the high bits; tables are
+ * [ceil(m/8)][2][4][16]: of 8 pieces first the even, then the odd ones, zeros
+ * for pieces that are missing.  The largest bytes of the two pieces of a byte
+ * add up to at most 255.
+ *
+ * acc = the sum of the m bytes, at most VS_PQ_SUM_MAX; a row passes unless
+ *     acc > c[q] + g[q] * term[row]
+ * computed in f32, each operation rounded; a NaN lets the row pass. */
+struct vs_tile_pq {
+	const uint8_t *panels; /* no alignment */
+	size_t n_panels;       /* 1..VS_TILE_PANELS */
+	size_t m;
+	const uint8_t *const *tables; /* [n_q], 64-byte aligned */
+	unsigned n_q;                 /* 1..VS_TILE_W */
+	const float *terms; /* [16*n_panels]; NULL: all 0 */
+	const float *c;     /* [n_q] */
+	const float *g;     /* [n_q] */
+};
+
+#define VS_PQ_SUM_MAX 32767u
+
+/* Bytes of the tables of a query. */
+static inline size_t vs_pq8_table_bytes(size_t m)
+{
+	return m * 256;
+}
+
+static inline size_t vs_pq4_table_bytes(size_t m)
+{
+	return (m + 7) / 8 * 128;
+}
+
+/* Where the 16 bytes of a piece begin in the tables of filter_pq4. */
+static inline size_t vs_pq4_table_at(size_t piece)
+{
+	return piece / 8 * 128 + piece % 2 * 64 + piece % 8 / 2 * 16;
+}
+
+/* The nearest of n_centroids rows [n_centroids][d] to each row of f32 panels,
+ * the lowest on ties, and its distance.  For few dimensions.  Canonical:
+ *     (x0-c0)^2 + (x1-c1)^2 + ...
+ * in ascending order, no two operations fused.  A NaN is never the nearest; a
+ * row to which all are infinitely far or NaN has index 0 and distance
+ * INFINITY. */
+struct vs_near {
+	const float *panels; /* 64-byte aligned, as are dist and index */
+	size_t n_panels;     /* a multiple of VS_NEAR_PANELS */
+	size_t d;            /* >= 1 */
+	const float *centroids;
+	uint32_t n_centroids; /* >= 1 */
+	float *dist;     /* [16 * n_panels] */
+	uint32_t *index; /* [16 * n_panels] */
+};
+
+#define VS_NEAR_PANELS 4u
+
 struct vs_kern {
 	const char *name; /* the word of its level, see vs_cpu_parse */
 
@@ -193,6 +254,12 @@ struct vs_kern {
 	void (*l1_u8_panel)(const uint8_t *q, const uint8_t *panel, size_t d,
 			    int64_t out[VS_PANEL_ROWS]);
 
+	/* Canonical: out[n][16 * n_panels], of rows[n][d] and f32 panels the
+	 * products: sum(row[i] * panel row[i]) over ascending i, each product
+	 * and each sum rounded, never fused. */
+	void (*rotate_f32)(const float *rows, size_t n, size_t d,
+			   const float *panels, size_t n_panels, float *out);
+
 	/* Filters: append what passes to pass[] (room for VS_PASS_MAX), ordered
 	 * by nothing in particular; return the count. */
 	size_t (*filter_u8)(const struct vs_tile_u8 *t, struct vs_pass *pass);
@@ -202,6 +269,9 @@ struct vs_kern {
 			     struct vs_pass *pass);
 	size_t (*filter_l1_f32)(const struct vs_tile_f32 *t,
 				struct vs_pass *pass);
+
+	size_t (*filter_pq4)(const struct vs_tile_pq *t, struct vs_pass *pass);
+	size_t (*filter_pq8)(const struct vs_tile_pq *t, struct vs_pass *pass);
 
 	/* All scores term - 2*acc of a tile of any number of panels; limit and
 	 * gain are ignored.  out[q * out_stride + row], n_q x 16*n_panels;
@@ -213,6 +283,7 @@ struct vs_kern {
 	 * 16 and >= 16*n_panels. */
 	void (*scores_u8)(const struct vs_tile_scores *t, float *out,
 			  size_t out_stride);
+	void (*nearest_f32)(const struct vs_near *t);
 
 	/* IEEE half floats (finite) to floats, exactly; h and out need the
 	 * alignment of their elements and may not overlap. */

@@ -64,6 +64,8 @@ struct vs_manifest {
 	uint64_t n_rows;
 	struct vs_digest input;		  /* quick digest of the inputs */
 	enum vs_vecs_format input_format; /* AUTO: from the names */
+	bool drop_nonfinite; /* rows that are not finite are in no shard, but
+			      * counted by all n_rows here */
 	struct vs_manifest_input *inputs;
 	size_t n_inputs;
 	char *ids_path;	      /* as of an input; NULL: no ids are given */
@@ -139,6 +141,12 @@ char *vs_manifest_shard_path(struct vs_ctx *ctx, const struct vs_manifest *m,
  * file lies inside dir, else absolute without links. */
 int vs_manifest_relative(struct vs_ctx *ctx, const char *dir, const char *path,
 			 char **out, struct vs_err *err) VS_MUST_CHECK;
+/* How its vectors are read: what becomes of those that are not finite. */
+static inline enum vs_vecs_nonfinite
+vs_manifest_nonfinite(const struct vs_manifest *m)
+{
+	return m->drop_nonfinite ? VS_NONFINITE_HOLES : VS_NONFINITE_REFUSE;
+}
 /* Opens the inputs as one set and compares rows, dim, dtype and quick digest:
  * VS_EDATA when they are not what the manifest was made of. */
 int vs_manifest_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,

@@ -17,6 +17,13 @@ enum vs_zero {
 	VS_ZERO_KEEP = 1 /* their cosine with everything is 0 */
 };
 
+/* What is done with vectors that have a NaN or an infinite value.  Queries are
+ * always refused: their numbers are their places in the file. */
+enum vs_nonfinite {
+	VS_ROWS_REFUSE = 0,
+	VS_ROWS_DROP = 1 /* left out; others keep their numbers */
+};
+
 /* Shared by all operations that read vectors and write one output. */
 struct vs_op_io {
 	const char *out;           /* -o; "-" where a tool allows it */
@@ -27,6 +34,7 @@ struct vs_op_io {
 	bool replace;                     /* --replace */
 	bool recheck;                     /* --recheck */
 	enum vs_zero zero; /* --zero */
+	enum vs_nonfinite nonfinite; /* --nonfinite; of vectors */
 	struct vs_plan *plan; /* --plan: fill it and make nothing; or NULL */
 };
 
@@ -185,6 +193,8 @@ struct vs_truth_args {
 	struct vs_op_io io; /* inputs: VECTORS; out: x.ivecs, x.vsh, ... */
 	const char *queries;
 	const char *distances; /* --distances FILE.fvecs, may be NULL */
+	const char *ids;       /* --ids FILE, see vs/ids.h */
+	uint64_t id_base;      /* of the first row, instead of ids */
 	enum vs_metric metric;
 	uint32_t k;
 	enum vs_hits_format format;
@@ -196,7 +206,7 @@ int vs_op_truth(struct vs_ctx *ctx, const struct vs_truth_args *args,
 /* vs-eval recall */
 struct vs_recall_args {
 	const char *hits;            /* .vsh or ivecs */
-	const char *truth;           /* .vsh or ivecs */
+	const char *truth;           /* the same, or of range searches */
 	const char *truth_distances; /* fvecs; NULL: strict, but for vsh */
 	uint32_t k;                  /* k-recall@k */
 	double confidence;           /* of the interval, 0.95 */
@@ -216,6 +226,18 @@ struct vs_recall_report {
 	uint32_t one_at[3];      /* the R of each; 0: not computed */
 	uint64_t n_duplicates;   /* ids repeated within a result, removed */
 	uint64_t n_short;        /* queries with fewer than k results */
+	/* Of a truth of range searches, which has lists of their own lengths;
+	 * recall is the mean, over queries with true neighbours, of the share
+	 * of them all that is among the first k results.  No ties, no
+	 * 1-recall, and n_truth is 0. */
+	bool range;
+	uint64_t n_empty;  /* queries without true neighbours */
+	uint64_t n_longer; /* queries with more of them than k */
+	uint64_t n_true;   /* true neighbours of all queries */
+	uint64_t n_found;  /* of these among the first k results */
+	uint64_t n_reachable; /* that k results a query could hold */
+	uint64_t n_results;   /* among the first k of all queries */
+	double most; /* recall if all that is reachable were found */
 };
 int vs_op_recall(struct vs_ctx *ctx, const struct vs_recall_args *args,
 		 struct vs_recall_report *report,

@@ -41,6 +41,9 @@ static inline bool vs_panel_has_norms(enum vs_dtype t, enum vs_metric m)
 int32_t vs_panel_term(const struct vs_panel_kind *kind, const void *row,
 		      uint32_t *norm);
 
+/* That of a row that is missing. */
+int32_t vs_panel_term_of_padding(const struct vs_panel_kind *kind);
+
 /* Packs 16 rows into panel (vs_panel_bytes), their terms and norms.  rows[i]
  * NULL is a missing row: zeros, with a padding term.  scratch: dim floats.
  * Byte rows too wide for the tiles of their metric (vs/kern.h) have term 0. */

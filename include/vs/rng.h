@@ -17,7 +17,9 @@ enum vs_stream {
 	VS_STREAM_REPAIR = 3, /* empty cells */
 	VS_STREAM_TEMP = 4,   /* temporary names */
 	VS_STREAM_BOOT = 5,   /* bootstrap of intervals */
-	VS_STREAM_TEST = 6
+	VS_STREAM_TEST = 6,
+	VS_STREAM_ROTATE = 7, /* random rotations */
+	VS_STREAM_CODEBOOK = 8 /* first centroids of a codebook */
 };
 
 struct vs_rng {

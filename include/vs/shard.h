@@ -19,6 +19,10 @@
 struct vs_source {
 	uint32_t dim;
 	enum vs_dtype dtype; /* f32, f16, u8 or i8 */
+	/* Of the rows before a transform, which files and digests name; the
+	 * same without one. */
+	uint32_t raw_dim;
+	enum vs_dtype raw_dtype;
 	uint64_t n_rows;     /* in all */
 	uint64_t id_max;     /* no id is larger */
 	const char *name;    /* for messages */
@@ -30,6 +34,9 @@ struct vs_source {
 	 * always the same ones; ranges of codes are learnt from them. */
 	int (*sample)(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
 		      size_t *got, struct vs_err *err);
+	/* From now on raw rows are added to h as they are read; NULL: to none.
+	 * NULL itself: the rows are raw, and whoever reads them can do it. */
+	void (*tee)(void *arg, struct vs_hasher *h);
 	void *arg;
 };
 
@@ -38,9 +45,14 @@ struct vs_plan; /* vs/plan.h */
 struct vs_shard_spec {
 	struct vs_factory index;
 	enum vs_metric metric;
-	const struct vs_model *model; /* NULL for Flat */
+	const struct vs_model *model; /* NULL where none is needed */
+	/* That src has done to its rows and that queries will need; NULL: none
+	 */
+	const struct vs_transform *transform;
 	struct vs_digest fingerprint;
 	const struct vs_digest *ids; /* of all ids in order; NULL: not given */
+	bool drops;	    /* rows that are not finite were left out */
+	uint64_t n_dropped; /* so many, besides those that src gives */
 	enum vs_publish how;
 	struct vs_plan *plan; /* not NULL: only fill it */
 	uint32_t checkpoint_secs; /* between checkpoints, at least */
@@ -62,6 +74,10 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
  * ids and padding agree.  The blocks must have been verified. */
 int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* Calls fn for the id of each row, cell by cell, until it says other than 0. */
+int vs_shard_each_id(struct vs_ctx *ctx, struct vs_shard *s,
+		     int (*fn)(void *arg, uint64_t id, struct vs_err *err),
+		     void *arg, struct vs_err *err) VS_MUST_CHECK;
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s);
 const struct vs_cont_head *vs_shard_head(const struct vs_shard *s);
 const char *vs_shard_path(const struct vs_shard *s);
@@ -74,13 +90,23 @@ const struct vs_digest *vs_shard_model(const struct vs_shard *s);
 const struct vs_digest *vs_shard_input(const struct vs_shard *s);
 /* As the spec of its build says; all zero where no ids were given. */
 const struct vs_digest *vs_shard_ids(const struct vs_shard *s);
-/* [nlist][dim], NULL for Flat; borrowed. */
+/* Rows that its build left out since they are not finite. */
+uint64_t vs_shard_dropped(const struct vs_shard *s);
+/* Of the rows as they are searched: those of the header, or what a transform
+ * makes of them. */
+uint32_t vs_shard_dim(const struct vs_shard *s);
+enum vs_dtype vs_shard_dtype(const struct vs_shard *s);
+/* What queries go through first; NULL: nothing.  Borrowed. */
+const struct vs_transform *vs_shard_transform(const struct vs_shard *s);
+/* [nlist][dim], NULL without IVF; borrowed. */
 const float *vs_shard_centroids(const struct vs_shard *s);
-/* XXH3-64 of the centroids; 0 for Flat.  Models trained on other rows can have
- * one fingerprint (the quick digest reads samples), but never this. */
-uint64_t vs_shard_centroids_hash(const struct vs_shard *s);
-/* Frees the centroids of a shard that is searched with another's. */
-void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s);
+/* vs_trained_hash of what it holds of its model. */
+uint64_t vs_shard_trained_hash(const struct vs_shard *s);
+/* The type of its rows as scans see them: that of vs_shard_dtype, but halves in
+ * SQfp16 and floats in SQ8 of floats. */
+enum vs_dtype vs_shard_row_dtype(const struct vs_shard *s);
+/* Frees centroids and transform of a shard that is searched with another's. */
+void vs_shard_drop_model(struct vs_ctx *ctx, struct vs_shard *s);
 
 /* Scans the cells of s for the queries of b.  cells: [n_queries][nprobe] as
  * vs_coarse_probe gives them, ignored for Flat.  Each query's nearest cell goes

@@ -38,12 +38,21 @@ enum vs_vecs_format vs_vecs_format_of_file(const char *path);
 /* In "x.hdf5:test" the colon before the name of a data set; else NULL. */
 const char *vs_vecs_dataset(const char *path);
 
+/* What becomes of a row of floats with a value that is not finite, or not in
+ * the range of f32. */
+enum vs_vecs_nonfinite {
+	VS_NONFINITE_REFUSE = 0,
+	VS_NONFINITE_OFFER, /* the same; the message names --nonfinite drop */
+	VS_NONFINITE_HOLES  /* it is read as a row of NaN, a hole */
+};
+
 struct vs_vecs_options {
 	enum vs_vecs_format format; /* for all files; AUTO: from the names */
 	bool allow_infinite; /* distances of padded results may be infinite */
 	bool native_f16; /* halves stay VS_F16, uint16_t in memory */
 	bool column; /* an npy array of one axis is n rows of one element */
 	bool directories; /* a directory means the vector files in it */
+	enum vs_vecs_nonfinite nonfinite;
 	bool force_rows; /* fbin and its like: fewer rows than the header says
 			  * are read, with a warning, instead of refused */
 };
@@ -81,11 +90,14 @@ uint64_t vs_vecs_file_rows(const struct vs_vecs *v, size_t i);
 bool vs_vecs_reads(struct vs_ctx *ctx, const char *operand, const char *path);
 
 /* Rows first..first+n-1 (all exist) into rows, dense.  Every row's own header
- * is checked, and f32 and f16 must be finite (with allow_infinite: no NaN):
- * NaN): VS_EDATA names file, row (counted from 0 within that file) and column.
+ * is checked, and f32 and f16 must be finite (with allow_infinite: no NaN),
+ * unless such rows are read as holes: VS_EDATA names file, row (counted from 0 within that file) and column.
  * Safe from several threads. */
 int vs_vecs_read(struct vs_ctx *ctx, struct vs_vecs *v, uint64_t first,
 		 size_t n, void *rows, struct vs_err *err) VS_MUST_CHECK;
+
+/* Whether a row that was read is a hole.  All holes have the same bytes. */
+bool vs_vecs_is_hole(const struct vs_vecs *v, const void *row);
 
 /* The quick identity of the set: dtype, dim, rows and the decoded bytes of 64
  * evenly spaced blocks of rows (first and last included).  Equal vectors in

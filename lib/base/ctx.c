@@ -17,6 +17,7 @@ void vs_ctx_init(struct vs_ctx *ctx)
 	atomic_init(&ctx->mem_peak, 0);
 	atomic_init(&ctx->n_bytes_read, 0);
 	atomic_init(&ctx->n_bytes_written, 0);
+	atomic_init(&ctx->n_bytes_scratch, 0);
 	atomic_init(&ctx->n_startable, 0);
 }
 

@@ -191,18 +191,28 @@ uint64_t vs_cont_size(const struct vs_cont *c)
 	return c->front.size;
 }
 
+int vs_cont_check_name(struct vs_ctx *ctx, const char *path, enum vs_kind kind,
+		       struct vs_err *err)
+{
+	if (strcmp(path, "-") != 0 && !vs_path_is_stream(ctx, path))
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s: is no regular file; a %s file needs the name of "
+		       "one",
+		       path, vs_cont_kind_name(kind));
+}
+
 int vs_cont_done(struct vs_ctx *ctx, const char *path,
 		 const struct vs_cont_head *head, struct vs_err *err)
 {
 	struct vs_cont_front *f;
 	struct vs_file *file;
 	struct vs_err why;
-	int rc;
+	int rc = vs_cont_check_name(ctx, path, head->kind, err);
 
 	vs_err_clear(&why);
-	/* Standard output holds nothing yet, and "-" would be standard input.*/
-	if (strcmp(path, "-") == 0 || !vs_path_exists(ctx, path))
-		return 0;
+	if (rc != 0 || !vs_path_exists(ctx, path))
+		return rc;
 	if (vs_path_is_dir(ctx, path))
 		return vs_fail(err, VS_ECREATE,
 			       "%s: is a directory; expected the name of a "

@@ -22,6 +22,12 @@ void vs_cont_sizes_small_zst(struct vs_cont_sizes *s)
 			vs_zst_work_bytes(VS_CONT_SMALL_ZST);
 }
 
+uint64_t vs_cont_zst_bytes(void)
+{
+	return VS_CONT_BLOCK + vs_zst_bound(VS_CONT_BLOCK) +
+	       vs_zst_work_bytes(VS_CONT_BLOCK);
+}
+
 uint64_t vs_cont_sizes_total(const struct vs_cont_sizes *s)
 {
 	return VS_CONT_FRONT_BYTES + s->sections + s->control +

@@ -71,6 +71,11 @@ struct vs_hits_writer {
 	uint8_t room[CHUNK_HITS * VS_HITS_RECORD];
 };
 
+uint64_t vs_hits_writer_bytes(void)
+{
+	return sizeof(struct vs_hits_writer) + vs_cont_zst_bytes();
+}
+
 /* INFO and the start of HITS. */
 static int start(struct vs_ctx *ctx, struct vs_hits_writer *w,
 		 const struct vs_hits_info *info, struct vs_err *err)

@@ -46,6 +46,9 @@ int vs_sink_put_jsonl(struct vs_ctx *ctx, const struct vs_hits_info *info,
 		      uint64_t query, const struct vs_hit *hits,
 		      struct vs_buf *b, struct vs_err *err) VS_MUST_CHECK;
 
+/* The memory that writing hits takes. */
+uint64_t vs_hits_writer_bytes(void);
+
 /* npy: the header, then the ids of one query. */
 int vs_sink_npy_head(struct vs_ctx *ctx, const struct vs_hits_info *info,
 		     struct vs_buf *b, struct vs_err *err) VS_MUST_CHECK;

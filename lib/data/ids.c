@@ -6,6 +6,7 @@
 #include "ids_text.h"
 #include "vs/mem.h"
 #include "vs/num.h"
+#include "vs/spool.h"
 #include "vs/vecs.h"
 
 /* The blocks of the quick digest, as vs_vecs_quick_digest takes them of rows of
@@ -50,13 +51,11 @@ static int open_text(struct vs_ctx *ctx, struct vs_ids *ids, struct vs_err *err)
 {
 	int rc = vs_file_open(ctx, ids->path, &ids->file, err);
 
+	/* What is packed or comes through a pipe can be read once only. */
+	if (rc == 0)
+		rc = vs_spool(ctx, &ids->file, err);
 	if (rc != 0)
 		return rc;
-	if (vs_file_size(ids->file) == UINT64_MAX)
-		return vs_fail(err, VS_EUSAGE,
-			       "%s: is a pipe or device; ids are read at any "
-			       "place, so give the name of a file",
-			       ids->path);
 	rc = vs_ids_text_open(ctx, &ids->text, ids->file, err);
 	ids->n = ids->text.n_lines;
 	return rc;
@@ -74,7 +73,7 @@ int vs_ids_open(struct vs_ctx *ctx, const char *path, uint64_t n_rows,
 	ids->path = vs_strdup(ctx, path, err);
 	if (ids->path == NULL)
 		rc = VS_ENOMEM;
-	else if (vs_vecs_format_of(path) != VS_FMT_AUTO)
+	else if (vs_vecs_format_of_file(path) != VS_FMT_AUTO)
 		rc = open_column(ctx, ids, err);
 	else
 		rc = open_text(ctx, ids, err);

@@ -126,6 +126,15 @@ int vs_ids_text_open(struct vs_ctx *ctx, struct vs_ids_text *t,
 	return rc;
 }
 
+static int fail_changed(const struct vs_ids_text *t, struct vs_err *err)
+{
+	return vs_fail(err, VS_EDATA,
+		       "%s: ends at line %llu of %llu; it changed while it "
+		       "was read; run again",
+		       vs_file_path(t->file), (unsigned long long)t->line,
+		       (unsigned long long)t->n_lines);
+}
+
 static int seek(struct vs_ctx *ctx, struct vs_ids_text *t, uint64_t line,
 		struct vs_err *err)
 {
@@ -139,8 +148,11 @@ static int seek(struct vs_ctx *ctx, struct vs_ids_text *t, uint64_t line,
 		t->line = line / MARK_LINES * MARK_LINES;
 		t->at = t->have = 0;
 	}
-	while (rc == 0 && t->line < line)
+	while (rc == 0 && t->line < line) {
 		rc = next(ctx, t, &id, &got, err);
+		if (rc == 0 && !got)
+			rc = fail_changed(t, err);
+	}
 	return rc;
 }
 
@@ -154,12 +166,7 @@ int vs_ids_text_read(struct vs_ctx *ctx, struct vs_ids_text *t, uint64_t first,
 	for (i = 0; rc == 0 && i < n; i++) {
 		rc = next(ctx, t, &out[i], &got, err);
 		if (rc == 0 && !got)
-			rc = vs_fail(err, VS_EDATA,
-				     "%s: ends at line %llu of %llu; it "
-				     "changed while it was read",
-				     vs_file_path(t->file),
-				     (unsigned long long)t->line,
-				     (unsigned long long)t->n_lines);
+			rc = fail_changed(t, err);
 	}
 	return rc;
 }

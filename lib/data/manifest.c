@@ -161,6 +161,8 @@ static int digest_common(struct vs_ctx *ctx, const struct vs_manifest *m,
 		vs_hasher_add_text(h, "id-base");
 		vs_hasher_add_u64(h, m->id_base);
 	}
+	if (m->drop_nonfinite)
+		vs_hasher_add_text(h, "nonfinite-drop");
 	vs_hasher_add_text(h, m->index);
 	vs_hasher_add_u64(h, m->metric);
 	vs_hasher_add(h, m->model.b, sizeof(m->model.b));

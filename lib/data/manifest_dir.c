@@ -227,7 +227,9 @@ static int open_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 	/* How many rows there must be is known, whatever headers say. */
 	const struct vs_vecs_options opt = { .format = m->input_format,
 					     .native_f16 = true,
-					     .force_rows = true };
+					     .force_rows = true,
+					     .nonfinite = vs_manifest_nonfinite(
+						     m) };
 	size_t i;
 	int rc;
 

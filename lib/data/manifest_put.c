@@ -86,6 +86,8 @@ static int put_inputs(struct vs_ctx *ctx, const struct vs_manifest *m,
 	if (rc == 0)
 		rc = put_text(ctx, b, "  format",
 			      vs_manifest_format_word(m->input_format), err);
+	if (rc == 0 && m->drop_nonfinite)
+		rc = put_text(ctx, b, "  nonfinite", "drop", err);
 	if (rc == 0)
 		rc = vs_buf_printf(ctx, b, err, "  files:\n");
 	for (i = 0; rc == 0 && i < m->n_inputs; i++) {

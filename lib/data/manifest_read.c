@@ -313,8 +313,8 @@ static int read_files(const struct reader *r, const struct vs_yaml *input,
 static int read_inputs(const struct reader *r, const struct vs_yaml *root,
 		       struct vs_manifest *m)
 {
-	static const char *const keys[] = { "quick-digest", "format", "files",
-					    NULL };
+	static const char *const keys[] = { "quick-digest", "format",
+					    "nonfinite", "files", NULL };
 	const struct vs_yaml *map;
 	const char *text;
 	int rc = get_u64(r, root, "rows", (struct range){ 1, UINT64_MAX - 1 },
@@ -333,6 +333,14 @@ static int read_inputs(const struct reader *r, const struct vs_yaml *root,
 		rc = refuse(r, vs_yaml_find(map, "format"),
 			    "format is \"%.80s\"; expected auto, fvecs, ...",
 			    text);
+	if (rc == 0 && vs_yaml_find(map, "nonfinite") != NULL) {
+		rc = vs_yaml_text(r->doc, map, "nonfinite", &text, r->err);
+		m->drop_nonfinite = true;
+		if (rc == 0 && strcmp(text, "drop") != 0)
+			rc = refuse(r, vs_yaml_find(map, "nonfinite"),
+				    "nonfinite is \"%.80s\"; expected drop",
+				    text);
+	}
 	if (rc == 0)
 		rc = read_files(r, map, m);
 	return rc;

@@ -27,6 +27,16 @@ struct vs_sink {
 	uint64_t n_done; /* queries */
 };
 
+uint64_t vs_sink_bytes(enum vs_hits_format f, uint64_t n_queries, uint32_t k)
+{
+	uint64_t all = vs_hits_format_bytes(f, n_queries, k);
+
+	if (f == VS_HITS_VSH)
+		return vs_hits_writer_bytes();
+	/* A buffer that grows by half is twice there while it does. */
+	return 2 * vs_min_u64(FLUSH_BYTES, all != 0 ? all : FLUSH_BYTES);
+}
+
 /* Text needs no number of queries; the rest of info is checked. */
 static int check_info(const struct vs_sink *s, struct vs_err *err)
 {

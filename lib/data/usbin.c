@@ -1,19 +1,11 @@
 /* usbin.c - reads the ground truth of the big-ann benchmarks. */
-#include "vs/usbin.h"
-
 #include <inttypes.h>
 
+#include "usbin_int.h"
 #include "vs/mem.h"
 #include "vs/num.h"
 #include "vs/spool.h"
 #include "vs/types.h"
-
-struct vs_usbin {
-	struct vs_file *file;
-	uint32_t n_queries;
-	uint32_t k;
-	bool has_distances;
-};
 
 enum vs_usbin_form vs_usbin_form(uint64_t size,
 				 const uint8_t head[VS_USBIN_HEAD])
@@ -25,25 +17,21 @@ enum vs_usbin_form vs_usbin_form(uint64_t size,
 		return VS_USBIN_IDS;
 	if (k >= 1 && k <= VS_K_MAX && size == VS_USBIN_HEAD + n * k * 8)
 		return VS_USBIN_FULL;
-	if (n != 0 && (size == range || size == range + 4 * k))
+	if (n == 0 || n > INT32_MAX || k > INT32_MAX)
+		return VS_USBIN_NOT;
+	if (size == range)
 		return VS_USBIN_RANGE;
+	if (size == range + 4 * k)
+		return VS_USBIN_RANGE_FULL;
 	return VS_USBIN_NOT;
 }
 
 /* Says why the size does not fit the header. */
-static int refuse(const struct vs_usbin *u, enum vs_usbin_form form,
-		  struct vs_err *err)
+static int refuse(const struct vs_usbin *u, struct vs_err *err)
 {
 	const char *path = vs_file_path(u->file);
 	uint64_t ids = (uint64_t)u->n_queries * u->k * 4;
 
-	if (form == VS_USBIN_RANGE)
-		return vs_fail(err, VS_EDATA,
-			       "%s: is the truth of a range search, %u queries "
-			       "with %u results in all; expected k neighbours "
-			       "of each query; recall of range searches is not "
-			       "measured",
-			       path, u->n_queries, u->k);
 	if (u->k < 1 || u->k > VS_K_MAX)
 		return vs_fail(err, VS_EDATA,
 			       "%s: the header says %u neighbours a query; "
@@ -81,10 +69,19 @@ static int open_file(struct vs_ctx *ctx, struct vs_usbin *u, const char *path,
 	u->n_queries = vs_get_le32(head);
 	u->k = vs_get_le32(head + 4);
 	form = vs_usbin_form(vs_file_size(u->file), head);
-	u->has_distances = form == VS_USBIN_FULL;
-	if (form == VS_USBIN_IDS || form == VS_USBIN_FULL)
+	u->has_distances = form == VS_USBIN_FULL || form == VS_USBIN_RANGE_FULL;
+	switch (form) {
+	case VS_USBIN_IDS:
+	case VS_USBIN_FULL:
 		return 0;
-	return refuse(u, form, err);
+	case VS_USBIN_RANGE:
+	case VS_USBIN_RANGE_FULL:
+		u->total = u->k;
+		u->k = 0;
+		return vs_usbin_check_range(ctx, u, err);
+	default:
+		return refuse(u, err);
+	}
 }
 
 int vs_usbin_open(struct vs_ctx *ctx, const char *path, struct vs_usbin **out,

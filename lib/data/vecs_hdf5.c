@@ -108,11 +108,26 @@ static void list_names(const struct data *d, char out[NAMES_MAX])
 	}
 }
 
+/* The name is that of a link into another file.  None is followed: what is
+ * built would not be of the files that are named, and offsets would be those of
+ * the other one. */
+static bool is_link_outside(const struct data *d)
+{
+	H5L_info_t link;
+
+	return H5Lget_info(d->file, d->name, &link, H5P_DEFAULT) >= 0 &&
+	       link.type == H5L_TYPE_EXTERNAL;
+}
+
 static int open_set(struct data *d, struct vs_err *err)
 {
 	char names[NAMES_MAX];
 
+	(void)H5Lunregister(H5L_TYPE_EXTERNAL);
 	d->set = H5Dopen2(d->file, d->name, H5P_DEFAULT);
+	if (d->set < 0 && is_link_outside(d))
+		return refuse(d, err, "is a link into another file; name that "
+				      "file and its data set");
 	if (d->set < 0) {
 		list_names(d, names);
 		return vs_fail(err, VS_EDATA,
@@ -127,10 +142,64 @@ static int open_set(struct data *d, struct vs_err *err)
 	return 0;
 }
 
+/* Chunks that were never written would be read as zeros. */
+static bool has_all_chunks(const struct data *d, const hsize_t dims[2],
+			   const hsize_t chunk[2])
+{
+	uint64_t want;
+
+	if (!vs_mul_u64(vs_div_up(dims[0], chunk[0]),
+			vs_div_up(dims[1], chunk[1]), &want))
+		return false;
+#if H5_VERSION_GE(1, 10, 5)
+	hsize_t n;
+
+	if (H5Dget_num_chunks(d->set, d->space, &n) < 0 || n < want)
+		return false;
+#endif
+	return true;
+}
+
+/* To unpack a chunk, libhdf5 holds it whole, packed and unpacked. */
+static int check_chunk_memory(const struct data *d, const hsize_t chunk[2],
+			      struct vs_err *err)
+{
+	uint64_t left = vs_mem_left(d->ctx), n_bytes;
+	char need[VS_SIZE_TEXT_MAX], have[VS_SIZE_TEXT_MAX];
+
+	/* HDF5 has no chunks of 4 GiB. */
+	n_bytes = chunk[0] * chunk[1] * H5Tget_size(d->type);
+	if (H5Pget_nfilters(d->props) <= 0 || n_bytes <= left / 2)
+		return 0;
+	return vs_fail(err, VS_ENOMEM,
+		       "%s: data set %s is packed in chunks of %s, of which "
+		       "two need room, and %s are left; raise --memory, or "
+		       "pack it in smaller chunks with h5repack",
+		       vs_file_path(d->f->file), d->name,
+		       vs_format_size(n_bytes, need),
+		       vs_format_size(left, have));
+}
+
+static int measure_chunks(struct data *d, struct vs_err *err)
+{
+	hsize_t dims[2], chunk[2];
+
+	if (H5Pget_layout(d->props) != H5D_CHUNKED)
+		return 0;
+	if (H5Sget_simple_extent_dims(d->space, dims, NULL) != 2 ||
+	    H5Pget_chunk(d->props, 2, chunk) != 2)
+		return refuse(d, err, "is damaged; get the file again");
+	if (!has_all_chunks(d, dims, chunk))
+		return refuse(d, err, "lacks chunks that were never written; "
+				      "get the file again");
+	d->chunk_rows = chunk[0];
+	return check_chunk_memory(d, chunk, err);
+}
+
 static int measure_space(struct data *d, struct vs_err *err)
 {
 	struct vs_vecs_file *f = d->f;
-	hsize_t dims[2], chunk[2];
+	hsize_t dims[2];
 
 	if (H5Sget_simple_extent_ndims(d->space) != 2 ||
 	    H5Sget_simple_extent_dims(d->space, dims, NULL) != 2)
@@ -140,9 +209,11 @@ static int measure_space(struct data *d, struct vs_err *err)
 				      "expected 1 to 65536");
 	f->n_rows = dims[0];
 	f->dim = (uint32_t)dims[1];
-	if (H5Pget_layout(d->props) == H5D_CHUNKED &&
-	    H5Pget_chunk(d->props, 2, chunk) == 2)
-		d->chunk_rows = chunk[0];
+	/* A file of these that is short or gone is read as zeros. */
+	if (H5Pget_layout(d->props) == H5D_VIRTUAL ||
+	    H5Pget_external_count(d->props) > 0)
+		return refuse(d, err, "has its rows in other files; expected "
+				      "them within; copy it with h5repack");
 	if (f->n_rows > 0 && H5Dget_storage_size(d->set) == 0)
 		return refuse(d, err, "was never written; get the file again");
 	return 0;
@@ -161,6 +232,13 @@ static hid_t make_half(void)
 	return t;
 }
 
+/* The one float of 16 bits that is no half: its range is that of f32. */
+static bool is_bfloat16(hid_t given)
+{
+	return H5Tget_class(given) == H5T_FLOAT && H5Tget_size(given) == 2 &&
+	       H5Tget_ebias(given) != 15;
+}
+
 /* The type that holds all values of the one given, or -1. */
 static hid_t make_type(hid_t given, enum vs_dtype *stored)
 {
@@ -177,7 +255,7 @@ static hid_t make_type(hid_t given, enum vs_dtype *stored)
 		return -1;
 	*stored = 0;
 	if (class == H5T_FLOAT)
-		*stored = floats[size];
+		*stored = is_bfloat16(given) ? VS_F32 : floats[size];
 	else if (class == H5T_INTEGER)
 		*stored = H5Tget_sign(given) == H5T_SGN_NONE ? uints[size] :
 							       ints[size];
@@ -228,8 +306,7 @@ static bool in_one_piece(const struct data *d, uint64_t *offset)
 	uint64_t size = vs_file_size(d->f->file), n_bytes, end;
 	haddr_t at;
 
-	if (H5Pget_layout(d->props) != H5D_CONTIGUOUS ||
-	    H5Pget_external_count(d->props) != 0)
+	if (H5Pget_layout(d->props) != H5D_CONTIGUOUS)
 		return false;
 	at = H5Dget_offset(d->set);
 	*offset = at;
@@ -360,6 +437,9 @@ static void report(const struct data *d)
 	char word[WORD_MAX];
 	const char *metric = "";
 
+	/* In a damaged file this can keep libhdf5 busy for ever. */
+	if (!d->ctx->verbose)
+		return;
 	read_distance(d, word);
 	if (strcmp(word, "angular") == 0)
 		metric = ", which is -m cosine";
@@ -386,6 +466,8 @@ static int measure(struct data *d, struct vs_err *err)
 		rc = measure_space(d, err);
 	if (rc == 0)
 		rc = measure_type(d, &same, err);
+	if (rc == 0)
+		rc = measure_chunks(d, err);
 	if (rc != 0)
 		return rc;
 	report(d);

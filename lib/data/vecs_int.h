@@ -58,6 +58,7 @@ struct vs_vecs_file {
 	size_t lead;
 	size_t stride;
 	bool allow_infinite;
+	enum vs_vecs_nonfinite nonfinite;
 	bool native_f16;
 	bool column;
 	bool force_rows;

@@ -305,6 +305,7 @@ static int open_files(struct vs_ctx *ctx, struct vs_vecs *v,
 		struct vs_vecs_file *f = &v->file[v->n_files];
 
 		f->allow_infinite = opt->allow_infinite;
+		f->nonfinite = opt->nonfinite;
 		f->native_f16 = opt->native_f16;
 		f->column = opt->column;
 		f->force_rows = opt->force_rows;

@@ -12,6 +12,10 @@
 #include "vs/mem.h"
 #include "vs/num.h"
 
+/* Quiet NaN without a payload: the rows of all holes are equal. */
+#define HOLE_F32 0x7fc00000u
+#define HOLE_F16 0x7e00u
+
 /* Two floats of which one is infinite or no number: adding 1 to an exponent
  * of all ones carries into the sign bit, which was masked away. */
 static inline uint64_t nonfinite_pair(uint64_t two)
@@ -141,9 +145,26 @@ static bool rows_finite(const struct vs_vecs_file *f, const uint8_t *rows,
 	return f->dtype != VS_F32 || all_finite(rows, n * f->dim);
 }
 
+/* Makes holes of those of n decoded rows that are not finite. */
+static void make_holes(const struct vs_vecs_file *f, size_t n, uint8_t *rows)
+{
+	size_t size = vs_dtype_size(f->dtype), i, c;
+	uint8_t *row = rows;
+
+	for (i = 0; i < n; i++, row += f->dim * size) {
+		if (rows_finite(f, row, 1))
+			continue;
+		for (c = 0; c < f->dim; c++)
+			if (f->dtype == VS_F16)
+				vs_put_le16(row + c * size, HOLE_F16);
+			else
+				vs_put_le32(row + c * size, HOLE_F32);
+	}
+}
+
 /* rows are n decoded rows of f from row on, src the same as stored. */
 static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
-			uint64_t row, size_t n, const uint8_t *rows,
+			uint64_t row, size_t n, uint8_t *rows,
 			struct vs_err *err)
 {
 	size_t elem = vs_dtype_size(f->stored), at, r, c;
@@ -151,6 +172,10 @@ static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
 
 	if (rows_finite(f, rows, n))
 		return 0;
+	if (f->nonfinite == VS_NONFINITE_HOLES) {
+		make_holes(f, n, rows);
+		return 0;
+	}
 	for (at = 0; at < n * f->dim; at++) {
 		x = element(f, rows, at);
 		if (!allowed(f, x))
@@ -162,10 +187,14 @@ static int check_finite(const struct vs_vecs_file *f, const uint8_t *src,
 	c = at % f->dim;
 	return vs_fail(err, VS_EDATA,
 		       "%s: row %llu column %zu (both counted from 0) is %s; "
-		       "expected finite values; correct the row or remove it",
+		       "expected finite values; correct the row or remove "
+		       "it%s",
 		       vs_file_path(f->file), (unsigned long long)(row + r), c,
 		       value_text(x, f->stored,
-				  src + r * f->stride + f->lead + c * elem));
+				  src + r * f->stride + f->lead + c * elem),
+		       f->nonfinite == VS_NONFINITE_OFFER ?
+			       ", or give --nonfinite drop to leave it out" :
+			       "");
 }
 
 /* n rows as they lie in the file to rows as they lie in memory. */
@@ -212,6 +241,13 @@ int vs_vecs_read_file(struct vs_ctx *ctx, struct vs_vecs_file *f,
 	}
 	vs_free(ctx, scratch);
 	return rc;
+}
+
+bool vs_vecs_is_hole(const struct vs_vecs *v, const void *row)
+{
+	if (v->dtype == VS_F16)
+		return vs_get_le16(row) == HOLE_F16;
+	return v->dtype == VS_F32 && vs_get_le32(row) == HOLE_F32;
 }
 
 /* The file that holds row: the last one that begins at it or before; empty

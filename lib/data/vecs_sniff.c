@@ -183,13 +183,12 @@ static const char *describe_truth(const struct head *h, char out[TRUTH_MAX])
 			 "looks like ground truth with ids and distances");
 		return "vs-eval recall reads it as NAME.usbin";
 	}
-	if (form == VS_USBIN_RANGE) {
+	if (form == VS_USBIN_RANGE || form == VS_USBIN_RANGE_FULL) {
 		snprintf(out, TRUTH_MAX,
 			 "looks like the truth of a range search (%u queries "
 			 "with %u results in all)",
 			 vs_get_le32(h->b), vs_get_le32(h->b + 4));
-		return "recall of range searches is not measured; give a truth "
-		       "of k neighbours";
+		return "vs-eval recall reads it as NAME.usbin";
 	}
 	return NULL;
 }

@@ -21,6 +21,13 @@
 /* Pieces announced before they are scanned: 8 MiB. */
 #define AHEAD_PIECES 32u
 
+/* When a scan by codes becomes one of floats: after so many pairs of which one
+ * in FLOATS_PART or more passed; then pieces are not tried by codes for a
+ * while. */
+#define FLOATS_MIN_TESTED 2048u
+#define FLOATS_PART 4u
+#define FLOATS_PIECES 16u
+
 struct piece {
 	uint32_t cell;
 	uint32_t n_panels;
@@ -124,7 +131,17 @@ static size_t queries_of(const struct scan_job *j, size_t cell)
 /* Whether pieces are not as the tiles of floats want them. */
 static bool widens(const struct scan_job *j)
 {
-	return j->way == VS_WAY_FLOAT && j->b->spec.dtype == VS_F16;
+	return j->way == VS_WAY_FLOAT &&
+	       (j->scan->decode || j->b->spec.dtype == VS_F16);
+}
+
+/* Panels that are made into floats together. */
+static size_t wide_panels(const struct scan_job *j)
+{
+	size_t n = PIECE_BYTES /
+		   vs_panel_bytes(VS_F32, j->b->spec.queries.dim);
+
+	return n < VS_TILE_PANELS ? vs_max_size(n, 1) : n - n % VS_TILE_PANELS;
 }
 
 static size_t piece_panels(const struct scan_job *j)
@@ -134,12 +151,12 @@ static size_t piece_panels(const struct scan_job *j)
 	size_t n;
 
 	/* A piece that is widened whole must not be large. */
+	if (widens(j))
+		return wide_panels(j);
 	if (j->way == VS_WAY_FLOAT)
 		n = PIECE_BYTES / vs_panel_bytes(VS_F32, dim);
 	else
 		n = PIECE_BYTES / vs_panel_bytes(VS_U8, dim);
-	if (widens(j) && n < VS_TILE_PANELS)
-		return vs_max_size(n, 1);
 	n -= n % VS_TILE_PANELS;
 	return n < VS_TILE_PANELS ? VS_TILE_PANELS : n;
 }
@@ -212,24 +229,25 @@ static int scan_group(const struct vs_ctx *ctx, struct vs_batch *b,
 
 /* What the filter needs of a piece and no file holds: panels of floats; under
  * cosine the lengths and sums of byte rows. */
-static void ready_piece(const struct scan_job *j, const struct vs_cell_view *v,
-			const struct piece *p, struct vs_worker *w)
+static int ready_piece(const struct scan_job *j, const struct vs_cell_view *v,
+		       struct vs_group *g, struct vs_err *err)
 {
+	struct vs_worker *w = g->worker;
 	const int32_t *terms = v->terms;
-	size_t n = (size_t)p->n_panels * VS_PANEL_ROWS, i;
+	size_t n = (size_t)vs_panels_of(v->n_rows), i;
 
 	w->panels = v->panels;
 	if (widens(j)) {
-		j->ctx->kern->widen_f16(v->panels, n * j->b->spec.queries.dim,
-					w->wide);
 		w->panels = w->wide;
+		return vs_batch_expand(j->ctx, j->b, v, g, 0, n, err);
 	}
 	if (j->way != VS_WAY_COSINE)
-		return;
-	for (i = 0; i < n; i++) {
+		return 0;
+	for (i = 0; i < n * VS_PANEL_ROWS; i++) {
 		w->t0[i] = sqrtf((float)v->norms[i]);
 		w->t1[i] = (float)terms[i] * -0x1p-8f;
 	}
+	return 0;
 }
 
 /* Announces the piece that is AHEAD_PIECES further on, and before the first
@@ -247,15 +265,109 @@ static void announce(const struct scan_job *j, size_t item)
 			       j->pieces[i].first, j->pieces[i].n_panels);
 }
 
+/* The queries of a cell; list NULL: all. */
+struct wanted {
+	const uint32_t *list;
+	size_t n;
+};
+
+/* The next group, from query `at` of the cell on, over a piece. */
+static int scan_next(const struct scan_job *j, const struct vs_cell_view *v,
+		     const struct wanted *q, size_t at, struct vs_group *g,
+		     struct vs_err *err)
+{
+	size_t i;
+
+	if (vs_ctx_stopping(j->ctx))
+		return vs_fail(err, VS_EAGAIN,
+			       "stopped while scanning; run again");
+	g->n = (unsigned)vs_min_size(q->n - at, VS_TILE_W);
+	g->w = tile_width(g->n);
+	g->n_passed = 0;
+	g->n_tested = 0;
+	for (i = 0; i < g->n; i++)
+		g->query[i] = q->list != NULL ? q->list[at + i] :
+						(uint32_t)(at + i);
+	vs_group_pack(j->b, g);
+	return scan_group(j->ctx, j->b, v, g, err);
+}
+
+/* Panels first.. of a view. */
+static void part_of(const struct scan_job *j, const struct vs_cell_view *v,
+		    size_t first, size_t n, struct vs_cell_view *out)
+{
+	size_t dim = j->b->spec.queries.dim, row = first * VS_PANEL_ROWS;
+
+	*out = *v;
+	if (v->panels != NULL)
+		out->panels = (const uint8_t *)v->panels +
+			      first * vs_panel_bytes(j->b->spec.dtype, dim);
+	out->codes = v->codes + first * vs_panel_bytes(VS_U8, dim);
+	out->terms = (const uint8_t *)v->terms + row * 4;
+	if (v->ids != NULL)
+		out->ids = (const uint8_t *)v->ids + row * v->id_size;
+	out->id_base = v->id_base + row;
+	out->n_rows = vs_min_u64(v->n_rows - row, n * VS_PANEL_ROWS);
+}
+
+/* A piece for the queries from `at` on by tiles of floats: where codes reject
+ * next to nothing, as of rows whose lengths are far apart, settling rows one by
+ * one takes several times as long. */
+static int scan_as_floats(const struct scan_job *j,
+			  const struct vs_cell_view *v,
+			  const struct wanted *q, size_t at,
+			  struct vs_group *g, struct vs_err *err)
+{
+	size_t panels = (size_t)vs_panels_of(v->n_rows), first, n, i;
+	uint64_t first_panel = g->first_panel;
+	struct vs_cell_view part;
+	int rc = 0;
+
+	g->way = VS_WAY_FLOAT;
+	g->worker->panels = g->worker->wide;
+	for (first = 0; rc == 0 && first < panels; first += n) {
+		n = vs_min_size(wide_panels(j), panels - first);
+		part_of(j, v, first, n, &part);
+		g->first_panel = first_panel + first;
+		rc = vs_batch_expand(j->ctx, j->b, &part, g, 0, n, err);
+		for (i = at; rc == 0 && i < q->n; i += g->n)
+			rc = scan_next(j, &part, q, i, g, err);
+	}
+	return rc;
+}
+
+/* Whether a group by codes has shown that floats are the better way for all
+ * that is left; then there is room for them. */
+static bool turn_to_floats(const struct scan_job *j, const struct vs_group *g,
+			   size_t n_left)
+{
+	struct vs_worker *w = g->worker;
+
+	if (g->way != VS_WAY_CODES || n_left < VS_TILE_W)
+		return false;
+	if (w->n_floats == 0 && (g->n_tested < FLOATS_MIN_TESTED ||
+				 g->n_passed < g->n_tested / FLOATS_PART))
+		return false;
+	/* Without room for floats codes must do. */
+	if (w->wide == NULL)
+		w->wide = vs_alloc(j->ctx, wide_panels(j) * VS_PANEL_ROWS,
+				   j->b->spec.queries.dim * sizeof(float),
+				   "rows", NULL);
+	if (w->wide == NULL)
+		return false;
+	w->n_floats = w->n_floats == 0 ? FLOATS_PIECES : w->n_floats - 1;
+	return true;
+}
+
 static int scan_piece(void *arg, size_t item, unsigned thread,
 		      struct vs_err *err)
 {
 	struct scan_job *j = arg;
 	const struct piece *p = &j->pieces[item];
-	const uint32_t *list = NULL;
-	size_t n = queries_of(j, p->cell), at, i;
+	struct wanted q = { NULL, queries_of(j, p->cell) };
 	struct vs_cell_view v;
-	struct vs_group g;
+	struct vs_group g = { .n = 0 };
+	size_t at;
 	int rc;
 
 	announce(j, item);
@@ -264,26 +376,22 @@ static int scan_piece(void *arg, size_t item, unsigned thread,
 	if (rc != 0)
 		return rc;
 	if (j->scan->start != NULL)
-		list = j->scan->query + j->scan->start[p->cell];
+		q.list = j->scan->query + j->scan->start[p->cell];
 	g.scan = j->scan;
 	g.worker = &j->workers[thread];
 	g.way = j->way;
 	g.cell = p->cell;
 	g.first_panel = p->first;
-	ready_piece(j, &v, p, g.worker);
-	for (at = 0; rc == 0 && at < n; at += g.n) {
-		if (vs_ctx_stopping(j->ctx))
-			return vs_fail(err, VS_EAGAIN,
-				       "stopped while scanning; run again");
-		g.n = (unsigned)vs_min_size(n - at, VS_TILE_W);
-		g.w = tile_width(g.n);
-		for (i = 0; i < g.n; i++)
-			g.query[i] = list != NULL ? list[at + i] :
-						    (uint32_t)(at + i);
-		vs_group_pack(j->b, &g);
-		rc = scan_group(j->ctx, j->b, &v, &g, err);
+	rc = ready_piece(j, &v, &g, err);
+	for (at = 0; rc == 0 && at < q.n; at += g.n) {
+		if (g.worker->n_floats > 0 || at > 0)
+			if (turn_to_floats(j, &g, q.n - at)) {
+				rc = scan_as_floats(j, &v, &q, at, &g, err);
+				break;
+			}
+		rc = scan_next(j, &v, &q, at, &g, err);
 	}
-	atomic_fetch_add_explicit(&j->b->n_distances, v.n_rows * n,
+	atomic_fetch_add_explicit(&j->b->n_distances, v.n_rows * q.n,
 				  memory_order_relaxed);
 	return rc;
 }
@@ -295,6 +403,7 @@ static void job_free(struct scan_job *j)
 	for (t = 0; j->workers != NULL && t < j->ctx->n_threads; t++) {
 		vs_free(j->ctx, j->workers[t].packed);
 		vs_free(j->ctx, j->workers[t].wide);
+		vs_free(j->ctx, j->workers[t].row);
 		vs_free(j->ctx, j->workers[t].t0);
 		vs_free(j->ctx, j->workers[t].t1);
 	}
@@ -310,14 +419,20 @@ static int worker_alloc(const struct scan_job *j, struct vs_worker *w,
 	size_t rows = piece_panels(j) * VS_PANEL_ROWS;
 
 	w->packed = vs_alloc(j->ctx, (size_t)vs_round_up(dim, 4),
-			     VS_TILE_W * (j->way == VS_WAY_FLOAT ? 4 : 1),
+			     VS_TILE_W * (b->floats != NULL ? 4 : 1),
 			     "packed queries", err);
 	if (w->packed == NULL)
 		return VS_ENOMEM;
-	if (widens(j) || b->spec.dtype == VS_F16) {
-		w->wide = vs_alloc(j->ctx, widens(j) ? rows : 1,
-				   dim * sizeof(float), "rows", err);
+	if (widens(j)) {
+		w->wide = vs_alloc(j->ctx, rows, dim * sizeof(float), "rows",
+				   err);
 		if (w->wide == NULL)
+			return VS_ENOMEM;
+	}
+	if (j->way == VS_WAY_CODES &&
+	    (j->scan->decode || b->spec.dtype == VS_F16)) {
+		w->row = vs_alloc(j->ctx, dim, sizeof(float), "rows", err);
+		if (w->row == NULL)
 			return VS_ENOMEM;
 	}
 	if (j->way != VS_WAY_COSINE)
@@ -353,11 +468,15 @@ int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 		.ctx = ctx,
 		.b = b,
 		.scan = scan,
-		.way = scan->code8 != NULL ? VS_WAY_CODES : b->way,
+		.way = b->way,
 	};
-	int rc = job_alloc(&j, err);
+	int rc;
 
-	if (rc == 0 && scan->code8 != NULL)
+	if (scan->code8 != NULL &&
+	    vs_code8_wanted(b->spec.dtype, b->spec.metric, b->spec.queries.dim))
+		j.way = VS_WAY_CODES;
+	rc = job_alloc(&j, err);
+	if (rc == 0 && j.way == VS_WAY_CODES)
 		rc = vs_batch_code(ctx, b, scan->code8, err);
 	if (rc == 0)
 		rc = vs_par_for(ctx, j.n_pieces, scan_piece, &j, err);

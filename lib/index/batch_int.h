@@ -46,7 +46,9 @@ struct vs_batch {
 /* The scratch of a thread. */
 struct vs_worker {
 	void *packed;
-	float *wide; /* a piece as panels of f32, with codes a row of f32 */
+	float *row;  /* a row of f32, where rows are none */
+	float *wide; /* a piece as panels of f32, where panels are none */
+	unsigned n_floats; /* pieces to be scanned as floats, not by codes */
 	const void *panels; /* of the piece, as kernels want them */
 	float *t0, *t1; /* terms of VS_WAY_COSINE, of a piece */
 };
@@ -63,6 +65,8 @@ struct vs_group {
 	size_t first_row; /* of this step within the piece */
 	size_t n_panels;  /* of this step */
 	unsigned changed; /* places whose limits this step may have changed */
+	uint64_t n_passed; /* rows, but for those of first steps */
+	uint64_t n_tested;
 	int32_t limit_i[VS_TILE_W];
 	float limit_f[VS_TILE_W];
 	float gain[VS_TILE_W];
@@ -84,6 +88,11 @@ void vs_group_limit(const struct vs_batch *b, struct vs_group *g, unsigned i);
 int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		    const struct vs_cell_view *v, struct vs_group *g,
 		    struct vs_pass *pass, struct vs_err *err) VS_MUST_CHECK;
+
+/* Panels first.. of the piece as panels of f32, into worker->wide. */
+int vs_batch_expand(const struct vs_ctx *ctx, const struct vs_batch *b,
+		    const struct vs_cell_view *v, const struct vs_group *g,
+		    size_t first, size_t n, struct vs_err *err) VS_MUST_CHECK;
 
 /* The canonical keys of the rows of one panel, as vs_panel_pack made it (but
  * floats, if halves), for one query.  terms and norms: of the panel. */

@@ -94,15 +94,37 @@ static void take_panels(const struct vs_ctx *ctx, struct vs_batch *b,
 	}
 }
 
+/* One row of a scan by codes. */
+static const float *read_row(const struct vs_ctx *ctx, const struct vs_batch *b,
+			     const struct vs_cell_view *v,
+			     const struct vs_group *g, size_t row)
+{
+	uint32_t dim = b->spec.queries.dim;
+	const uint8_t *p = v->panels;
+
+	if (g->scan->decode) {
+		p = v->codes + row / VS_PANEL_ROWS * vs_panel_bytes(VS_U8, dim);
+		vs_code8_decode_lane(g->scan->code8, p, row % VS_PANEL_ROWS,
+				     g->worker->row);
+		return g->worker->row;
+	}
+	p += row * dim * vs_dtype_size(b->spec.dtype);
+	if (b->spec.dtype == VS_F32)
+		return (const float *)(const void *)p;
+	ctx->kern->widen_f16((const void *)p, dim, g->worker->row);
+	return g->worker->row;
+}
+
 /* Rows whose codes have passed are read one by one. */
 static int take_rows(const struct vs_ctx *ctx, struct vs_batch *b,
 		     const struct vs_cell_view *v, struct vs_group *g,
 		     const struct vs_pass *pass, size_t n, struct vs_err *err)
 {
-	uint32_t dim = b->spec.queries.dim, query;
-	size_t row_bytes = dim * vs_dtype_size(b->spec.dtype), i, row;
+	uint32_t query;
+	uint64_t first = g->first_panel * VS_PANEL_ROWS;
+	size_t i, row;
 	const float *terms = v->terms;
-	const void *p;
+	const float *p;
 	int64_t key;
 	int rc;
 
@@ -110,15 +132,12 @@ static int take_rows(const struct vs_ctx *ctx, struct vs_batch *b,
 		row = g->first_row + pass[i].row;
 		if (row >= v->n_rows)
 			continue;
-		rc = g->scan->touch(g->scan->arg, g->cell,
-				    g->first_panel * VS_PANEL_ROWS + row, err);
+		rc = g->scan->decode ? 0 :
+				       g->scan->touch(g->scan->arg, g->cell,
+						      first + row, err);
 		if (rc != 0)
 			return rc;
-		p = (const uint8_t *)v->panels + row * row_bytes;
-		if (b->spec.dtype == VS_F16) {
-			ctx->kern->widen_f16(p, dim, g->worker->wide);
-			p = g->worker->wide;
-		}
+		p = read_row(ctx, b, v, g, row);
 		query = g->query[pass[i].q];
 		key = vs_batch_row_key(ctx, b, query, p, terms[row]);
 		if (take(&b->query[query], key, id_of(v, row)))
@@ -210,6 +229,11 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		n = filter_floats(ctx, b, v, g, pass);
 	else
 		n = filter_bytes(ctx, b, v, g, pass);
+	/* First steps fill empty heaps and tell nothing. */
+	if (g->first_row > 0) {
+		g->n_passed += n;
+		g->n_tested += (uint64_t)g->n * g->n_panels * VS_PANEL_ROWS;
+	}
 	if (n == 0)
 		return 0;
 	g->changed = 0;

@@ -3,8 +3,8 @@
  */
 #include "shard_build_int.h"
 #include "vs/mem.h"
-#include "vs/panel.h"
 #include "vs/plan.h"
+#include "vs/transform_file.h"
 
 #define LATE_HEADS 40 /* blocks of memory: three a section, and some */
 
@@ -13,21 +13,19 @@ static uint64_t size_of(const struct vs_build *b, uint64_t panels,
 			struct vs_cont_sizes *out)
 {
 	struct vs_cont_sizes s = { 0 };
-	uint64_t slots = panels * VS_PANEL_ROWS;
+	const struct vs_build_section *sec;
+	unsigned i;
 
-	if (b->spec->model != NULL)
+	if (b->spec->index.family == VS_FAMILY_IVF)
 		vs_cont_sizes_raw(&s, (uint64_t)b->nlist * b->src->dim * 4);
+	vs_transform_sizes(&b->spec->index, b->src->raw_dim, &s);
 	vs_cont_sizes_raw(&s, ((uint64_t)b->nlist + 1) * 8);
-	vs_cont_sizes_raw(&s, panels * b->panel_bytes);
-	vs_cont_sizes_raw(&s, slots * 4);
-	vs_cont_sizes_raw(&s, slots * b->id_size);
-	if (b->norms)
-		vs_cont_sizes_raw(&s, slots * 4);
-	if (b->code8.mid != NULL) {
-		vs_cont_sizes_raw(&s, (2 * (uint64_t)b->src->dim + 1) * 4);
-		vs_cont_sizes_raw(&s,
-				  panels * vs_panel_bytes(VS_U8, b->src->dim));
-		vs_cont_sizes_raw(&s, slots * 4);
+	for (i = 0; i < b->n_sections; i++) {
+		sec = &b->section[i];
+		vs_cont_sizes_raw(&s, (sec->per_panel == 0 ?
+					       sec->n_fixed :
+					       panels * sec->per_panel) *
+					      sec->item);
 	}
 	vs_cont_sizes_small_zst(&s);
 	*out = s;
@@ -93,7 +91,7 @@ int vs_build_plan(struct vs_build *b, struct vs_err *err)
 	uint64_t n = b->src->n_rows, most = 1, panels;
 	bool flat = b->spec->index.family == VS_FAMILY_FLAT;
 	uint32_t c;
-	int rc = vs_build_learn(b, err);
+	int rc = b->kind->start(b, err);
 
 	if (rc == 0)
 		rc = vs_build_alloc(b, err);

@@ -1,11 +1,40 @@
-/* build_sections.c - the sections of a shard but what stands in panels: INFO,
- * centroids, cells and ranges of codes, which are learnt here; and room for all
- * others.
+/* build_sections.c - the sections of a shard: INFO, centroids and cells, and
+ * room for those that its kind of code lists (code_kind.h).
  */
 #include "shard_build_int.h"
 #include "vs/mem.h"
-#include "vs/panel.h"
+#include "vs/transform_file.h"
 #include "vs/yaml.h"
+
+static unsigned list(struct vs_build *b, const struct vs_build_section *s)
+{
+	b->section[b->n_sections] = *s;
+	b->panel_bytes += (size_t)s->item * s->per_panel;
+	return b->n_sections++;
+}
+
+unsigned vs_build_list(struct vs_build *b, uint32_t tag, uint32_t item,
+		       uint32_t per_panel)
+{
+	const struct vs_build_section s = { .tag = tag, .item = item,
+					    .per_panel = per_panel };
+
+	return list(b, &s);
+}
+
+unsigned vs_build_list_fixed(struct vs_build *b, uint32_t tag, uint32_t item,
+			     const void *p, uint64_t n)
+{
+	const struct vs_build_section s = { .tag = tag, .item = item,
+					    .fixed = p, .n_fixed = n };
+
+	return list(b, &s);
+}
+
+void vs_build_list_ids(struct vs_build *b)
+{
+	b->sec_ids = vs_build_list(b, VS_SEC_IDS, b->id_size, VS_PANEL_ROWS);
+}
 
 int vs_build_write_info(struct vs_build *b, struct vs_err *err)
 {
@@ -24,6 +53,12 @@ int vs_build_write_info(struct vs_build *b, struct vs_err *err)
 	if (rc == 0 && b->spec->ids != NULL)
 		rc = vs_buf_printf(b->ctx, &text, err, "ids: \"%s\"\n",
 				   vs_digest_text(b->spec->ids, input));
+	if (rc == 0 && b->spec->drops)
+		rc = vs_buf_printf(b->ctx, &text, err, "dropped: %llu\n",
+				   (unsigned long long)b->spec->n_dropped);
+	if (rc == 0 && b->spec->transform != NULL)
+		rc = vs_buf_printf(b->ctx, &text, err, "inner_dim: %u\n",
+				   b->src->dim);
 	if (rc == 0)
 		rc = vs_cont_add_zst(b->ctx, b->w, VS_SEC_INFO, 1, &section,
 				     err);
@@ -34,7 +69,7 @@ int vs_build_write_info(struct vs_build *b, struct vs_err *err)
 	return rc;
 }
 
-/* CENT and CELL are small and go first. */
+/* What the model gives and CELL are small and go first. */
 static int write_control(struct vs_build *b, struct vs_err *err)
 {
 	const struct vs_model *m = b->spec->model;
@@ -43,8 +78,8 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 	uint32_t c;
 	int rc = 0;
 
-	if (m != NULL) {
-		size_t n = (size_t)m->index.nlist * m->dim;
+	if (m != NULL && m->centroids != NULL) {
+		size_t n = (size_t)m->index.nlist * m->inner;
 
 		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CENT, n, 4, &section,
 				     err);
@@ -52,6 +87,8 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 			rc = vs_cont_write(b->ctx, b->w, section, 0,
 					   m->centroids, n * 4, err);
 	}
+	if (rc == 0)
+		rc = vs_transform_write(b->ctx, b->w, b->spec->transform, err);
 	if (rc == 0)
 		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CELL,
 				     (uint64_t)b->nlist + 1, 8, &section, err);
@@ -70,91 +107,26 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 	return rc;
 }
 
-/* How rows are coded: mid, step and kappa one after the other. */
-static int write_ranges(struct vs_build *b, struct vs_err *err)
+static int add_section(struct vs_build *b, struct vs_build_section *s,
+		       struct vs_err *err)
 {
-	size_t n = b->src->dim;
-	unsigned section;
-	int rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_QUAN, 2 * n + 1, 4,
-				 &section, err);
+	uint64_t panels = b->cell_panel[b->nlist];
+	uint64_t n = s->per_panel == 0 ? s->n_fixed : panels * s->per_panel;
+	int rc = vs_cont_add_raw(b->ctx, b->w, s->tag, n, s->item, &s->number,
+				 err);
 
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, section, 0, b->code8.mid,
-				   n * 4, err);
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, section, n * 4, b->code8.step,
-				   n * 4, err);
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, section, 2 * n * 4,
-				   &b->code8.kappa, 4, err);
-	return rc;
-}
-
-static int add_code_sections(struct vs_build *b, uint64_t panels,
-			     struct vs_err *err)
-{
-	uint64_t slots = panels * VS_PANEL_ROWS;
-	int rc = 0;
-
-	if (b->norms)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_NORM, slots, 4,
-				     &b->sec_norms, err);
-	if (rc != 0 || b->code8.mid == NULL)
-		return rc;
-	rc = write_ranges(b, err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_CODE, panels,
-				     (uint32_t)vs_panel_bytes(VS_U8,
-							      b->src->dim),
-				     &b->sec_codes, err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_SLAK, slots, 4,
-				     &b->sec_slack, err);
-	return rc;
-}
-
-/* Learns how to code rows from a sample of what the stream is taken from. */
-int vs_build_learn(struct vs_build *b, struct vs_err *err)
-{
-	const struct vs_source *src = b->src;
-	size_t n = (size_t)vs_min_u64(vs_code8_sample(src->dim), src->n_rows);
-	size_t got = 0;
-	void *rows;
-	int rc;
-
-	if (!vs_code8_wanted(src->dtype, b->spec->metric, src->dim))
-		return 0;
-	rows = vs_alloc(b->ctx, n, b->row_bytes, "sample", err);
-	if (rows == NULL)
-		return VS_ENOMEM;
-	rc = src->sample(src->arg, b->ctx, rows, n, &got, err);
-	if (rc == 0 && got > 0) {
-		const struct vs_code8_rows sample = { rows, src->dtype, got,
-						      src->dim };
-
-		rc = vs_code8_train(b->ctx, &sample, &b->code8, err);
-	}
-	vs_free(b->ctx, rows);
+	if (rc == 0 && s->per_panel == 0)
+		rc = vs_cont_write(b->ctx, b->w, s->number, 0, s->fixed,
+				   (size_t)n * s->item, err);
 	return rc;
 }
 
 int vs_build_add_sections(struct vs_build *b, struct vs_err *err)
 {
-	uint64_t panels = b->cell_panel[b->nlist];
-	uint64_t slots = panels * VS_PANEL_ROWS;
+	unsigned i;
 	int rc = write_control(b, err);
 
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_ROWS, panels,
-				     (uint32_t)b->panel_bytes, &b->sec_rows,
-				     err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_TERM, slots, 4,
-				     &b->sec_terms, err);
-	if (rc == 0)
-		rc = vs_cont_add_raw(b->ctx, b->w, VS_SEC_IDS, slots,
-				     b->id_size, &b->sec_ids, err);
-	if (rc == 0)
-		rc = add_code_sections(b, panels, err);
+	for (i = 0; rc == 0 && i < b->n_sections; i++)
+		rc = add_section(b, &b->section[i], err);
 	return rc;
 }

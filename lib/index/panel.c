@@ -91,7 +91,7 @@ int32_t vs_panel_term(const struct vs_panel_kind *kind, const void *row,
 	return term_byte(kind, row);
 }
 
-static int32_t term_of_padding(const struct vs_panel_kind *kind)
+int32_t vs_panel_term_of_padding(const struct vs_panel_kind *kind)
 {
 	bool dot = kind->metric == VS_L2 || kind->metric == VS_IP;
 
@@ -172,7 +172,7 @@ void vs_panel_pack(const struct vs_panel_kind *kind,
 
 	for (i = 0; i < VS_PANEL_ROWS; i++) {
 		norms[i] = 0;
-		terms[i] = term_of_padding(kind);
+		terms[i] = vs_panel_term_of_padding(kind);
 		row = rows[i];
 		if (row == NULL)
 			continue;

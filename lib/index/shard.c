@@ -3,12 +3,12 @@
  */
 #include "vs/shard.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "shard_int.h"
 #include "vs/mem.h"
 #include "vs/panel.h"
+#include "vs/transform_file.h"
 #include "vs/yaml.h"
 
 #define INFO_MAX 65536u
@@ -53,15 +53,42 @@ const float *vs_shard_centroids(const struct vs_shard *s)
 	return s->centroids;
 }
 
-uint64_t vs_shard_centroids_hash(const struct vs_shard *s)
+uint64_t vs_shard_trained_hash(const struct vs_shard *s)
 {
-	return s->centroids_hash;
+	return s->trained_hash;
 }
 
-void vs_shard_drop_centroids(struct vs_ctx *ctx, struct vs_shard *s)
+enum vs_dtype vs_shard_row_dtype(const struct vs_shard *s)
+{
+	return s->row_dtype;
+}
+
+uint64_t vs_shard_dropped(const struct vs_shard *s)
+{
+	return s->n_dropped;
+}
+
+uint32_t vs_shard_dim(const struct vs_shard *s)
+{
+	return s->dim;
+}
+
+enum vs_dtype vs_shard_dtype(const struct vs_shard *s)
+{
+	return s->dtype;
+}
+
+const struct vs_transform *vs_shard_transform(const struct vs_shard *s)
+{
+	return s->transform;
+}
+
+void vs_shard_drop_model(struct vs_ctx *ctx, struct vs_shard *s)
 {
 	vs_free(ctx, s->centroids);
 	s->centroids = NULL;
+	vs_transform_destroy(ctx, s->transform);
+	s->transform = NULL;
 }
 
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
@@ -69,7 +96,7 @@ void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
 	if (s == NULL)
 		return;
 	vs_cont_close(ctx, s->cont);
-	vs_free(ctx, s->centroids);
+	vs_shard_drop_model(ctx, s);
 	vs_free(ctx, s->cell_rows);
 	vs_free(ctx, s->cell_panel);
 	vs_code8_free(ctx, &s->code8);
@@ -92,7 +119,8 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 		      struct vs_err *err)
 {
 	static const char *const keys[] = { "index", "input", "model", "ids",
-					    NULL };
+					    "dropped", "inner_dim", NULL };
+	uint64_t inner = 0;
 	const char *text;
 	int rc;
 
@@ -109,6 +137,19 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 		rc = digest_field(doc, "model", &s->model, err);
 	if (rc == 0 && vs_yaml_find(vs_yaml_root(doc), "ids") != NULL)
 		rc = digest_field(doc, "ids", &s->ids_digest, err);
+	if (rc == 0 && vs_yaml_find(vs_yaml_root(doc), "dropped") != NULL)
+		rc = vs_yaml_u64(doc, vs_yaml_root(doc), "dropped",
+				 &s->n_dropped, err);
+	if (rc != 0 || !vs_factory_has_transform(&s->index))
+		return rc;
+	s->dim = vs_transform_dim(&s->index, s->dim);
+	s->dtype = VS_F32;
+	rc = vs_yaml_u64(doc, vs_yaml_root(doc), "inner_dim", &inner, err);
+	if (rc == 0 && inner != s->dim)
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: inner_dim is %llu; expected %u",
+			     vs_yaml_name(doc), (unsigned long long)inner,
+			     s->dim);
 	return rc;
 }
 
@@ -125,7 +166,8 @@ static int read_info(struct vs_ctx *ctx, struct vs_shard *s,
 	return rc;
 }
 
-static int bad(const struct vs_shard *s, const char *what, struct vs_err *err)
+int vs_shard_bad(const struct vs_shard *s, const char *what,
+		 struct vs_err *err)
 {
 	return vs_fail(err, VS_EDATA,
 		       "%s: %s; the file is damaged: build it again",
@@ -145,7 +187,8 @@ static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 	if (rc != 0)
 		return rc;
 	if (span.count != nlist + 1)
-		return bad(s, "CELL does not have nlist + 1 entries", err);
+		return vs_shard_bad(s, "CELL does not have nlist + 1 entries",
+				    err);
 	s->cell_rows = vs_alloc(ctx, nlist + 1, 8, "cells", err);
 	if (s->cell_rows == NULL)
 		return VS_ENOMEM;
@@ -159,10 +202,11 @@ static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 	for (c = 0; c <= nlist; c++)
 		row[c] = vs_get_le64(&row[c]);
 	if (row[0] != 0 || row[nlist] != h->n_rows)
-		return bad(s, "CELL does not run from 0 to the row count", err);
+		return vs_shard_bad(s, "CELL does not run from 0 to the row "
+				    "count", err);
 	for (c = 0; c < nlist; c++) {
 		if (row[c + 1] < row[c])
-			return bad(s, "CELL goes back", err);
+			return vs_shard_bad(s, "CELL goes back", err);
 		s->cell_rows[c] = row[c + 1] - row[c];
 	}
 	for (c = 0; c < nlist; c++) {
@@ -173,126 +217,66 @@ static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 	return 0;
 }
 
-static int find_rows(struct vs_shard *s, struct vs_err *err)
+static int find(struct vs_shard *s, uint32_t tag, uint32_t item,
+		uint32_t per_panel, struct vs_span *out, struct vs_err *err)
 {
-	const struct vs_cont_head *h = vs_shard_head(s);
 	uint64_t panels = s->cell_panel[s->index.nlist];
-	uint32_t id_size = 8;
-	int rc;
+	int rc = vs_cont_find(s->cont, tag, item, out, err);
 
-	s->panel_bytes = vs_panel_bytes(h->dtype, h->dim);
-	rc = vs_cont_find(s->cont, VS_SEC_ROWS, (uint32_t)s->panel_bytes,
-			  &s->rows, err);
-	if (rc == 0)
-		rc = vs_cont_find(s->cont, VS_SEC_TERM, 4, &s->terms, err);
+	/* A shard without rows has nothing to map. */
+	if (rc == 0 && (out->count != panels * per_panel ||
+			(panels > 0 && out->p == NULL)))
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: section %c%c%c%c is not a raw one that fits "
+			     "CELL; the file is damaged: build it again",
+			     vs_shard_path(s), (int)(tag & 255),
+			     (int)(tag >> 8 & 255), (int)(tag >> 16 & 255),
+			     (int)(tag >> 24));
+	return rc;
+}
+
+int vs_shard_find_panels(struct vs_shard *s, uint32_t tag, uint32_t item,
+			 struct vs_span *out, struct vs_err *err)
+{
+	return find(s, tag, item, 1, out, err);
+}
+
+int vs_shard_find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
+			 struct vs_err *err)
+{
+	return find(s, tag, 4, VS_PANEL_ROWS, out, err);
+}
+
+/* What every shard has beside its codes. */
+static int find_common(struct vs_shard *s, struct vs_err *err)
+{
+	uint32_t id_size = 8;
+	int rc = vs_shard_find_beside(s, VS_SEC_TERM, &s->terms, err);
+
 	/* Ids take 4 bytes where all fit. */
 	if (rc == 0 && vs_cont_find(s->cont, VS_SEC_IDS, 4, &s->ids, NULL) == 0)
 		id_size = 4;
-	if (rc == 0 && id_size == 8)
-		rc = vs_cont_find(s->cont, VS_SEC_IDS, 8, &s->ids, err);
-	if (rc != 0)
-		return rc;
-	/* A shard without rows has nothing to map. */
-	if (panels > 0 && (s->rows.p == NULL || s->terms.p == NULL ||
-			   s->ids.p == NULL))
-		return bad(s, "ROWS, TERM and IDS must be raw sections", err);
-	if (s->rows.count != panels ||
-	    s->terms.count != panels * VS_PANEL_ROWS ||
-	    s->ids.count != panels * VS_PANEL_ROWS)
-		return bad(s, "ROWS, TERM, IDS and CELL disagree", err);
-	return 0;
-}
-
-/* A section of one item for each panel row. */
-static int find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
-		       struct vs_err *err)
-{
-	uint64_t panels = s->cell_panel[s->index.nlist];
-	int rc = vs_cont_find(s->cont, tag, 4, out, err);
-
-	if (rc == 0 && (out->count != panels * VS_PANEL_ROWS ||
-			(panels > 0 && out->p == NULL)))
-		rc = bad(s, "a section beside ROWS does not fit it", err);
+	if (rc == 0)
+		rc = find(s, VS_SEC_IDS, id_size, VS_PANEL_ROWS, &s->ids, err);
 	return rc;
 }
 
-static int find_norms(struct vs_shard *s, struct vs_err *err)
-{
-	const struct vs_cont_head *h = vs_shard_head(s);
-
-	if (!vs_panel_has_norms(h->dtype, h->metric))
-		return 0;
-	return find_beside(s, VS_SEC_NORM, &s->norms, err);
-}
-
-static int read_ranges(struct vs_ctx *ctx, struct vs_shard *s,
-		       struct vs_err *err)
-{
-	uint32_t dim = vs_shard_head(s)->dim, i;
-	struct vs_span span;
-	int rc = vs_cont_find(s->cont, VS_SEC_QUAN, 4, &span, err);
-
-	if (rc == 0 && span.count != 2 * (uint64_t)dim + 1)
-		rc = bad(s, "QUAN does not fit the dimension", err);
-	if (rc == 0)
-		rc = vs_code8_alloc(ctx, dim, &s->code8, err);
-	if (rc == 0)
-		rc = vs_cont_read(ctx, s->cont, &span, 0, s->code8.mid,
-				  dim * sizeof(float), err);
-	if (rc == 0)
-		rc = vs_cont_read(ctx, s->cont, &span, dim * sizeof(float),
-				  s->code8.step, dim * sizeof(float), err);
-	if (rc == 0)
-		rc = vs_cont_read(ctx, s->cont, &span, 2 * dim * sizeof(float),
-				  &s->code8.kappa, sizeof(float), err);
-	for (i = 0; rc == 0 && i < dim; i++)
-		if (!isfinite(s->code8.mid[i]) || !(s->code8.step[i] >= 0) ||
-		    !isfinite(s->code8.step[i]))
-			rc = bad(s, "QUAN holds a range that is none", err);
-	if (rc == 0 && !(s->code8.kappa > 0 && isfinite(s->code8.kappa)))
-		rc = bad(s, "QUAN holds a range that is none", err);
-	return rc;
-}
-
-/* Shards of float rows have had codes since format 2 of their algorithm; one
- * without them is scanned by its rows. */
-static int find_codes(struct vs_ctx *ctx, struct vs_shard *s,
+/* What of the model it takes to search. */
+static int read_model(struct vs_ctx *ctx, struct vs_shard *s,
 		      struct vs_err *err)
 {
-	const struct vs_cont_head *h = vs_shard_head(s);
-	uint64_t panels = s->cell_panel[s->index.nlist];
-	int rc;
-
-	if (!vs_code8_wanted(h->dtype, h->metric, h->dim) ||
-	    !vs_cont_has(s->cont, VS_SEC_QUAN))
-		return 0;
-	rc = read_ranges(ctx, s, err);
-	if (rc == 0)
-		rc = vs_cont_find(s->cont, VS_SEC_CODE,
-				  (uint32_t)vs_panel_bytes(VS_U8, h->dim),
-				  &s->codes, err);
-	if (rc == 0 && (s->codes.count != panels ||
-			(panels > 0 && s->codes.p == NULL)))
-		rc = bad(s, "CODE does not fit ROWS", err);
-	if (rc == 0)
-		rc = find_beside(s, VS_SEC_SLAK, &s->slack, err);
-	return rc;
-}
-
-static int read_centroids(struct vs_ctx *ctx, struct vs_shard *s,
-			  struct vs_err *err)
-{
 	uint32_t nlist = s->index.nlist;
-	int rc;
+	int rc = vs_transform_read(ctx, s->cont, &s->index, &s->transform,
+				   err);
 
-	if (s->index.family == VS_FAMILY_FLAT)
-		return 0;
-	rc = vs_centroids_read(ctx, s->cont, nlist, &s->centroids, err);
+	if (rc == 0 && s->index.family == VS_FAMILY_IVF)
+		rc = vs_centroids_read(ctx, s->cont, nlist, s->dim,
+				       &s->centroids, err);
 	if (rc == 0)
-		s->centroids_hash = vs_hash64(s->centroids,
-					      (size_t)nlist *
-						      vs_shard_head(s)->dim *
-						      sizeof(float));
+		s->trained_hash = vs_trained_hash(
+			s->centroids, (uint64_t)nlist * s->dim,
+			s->index.code == VS_CODE_SQ8 ? &s->code8 : NULL,
+			s->transform);
 	return rc;
 }
 
@@ -307,8 +291,17 @@ static int check_head(const struct vs_shard *s, struct vs_err *err)
 			       "search", vs_shard_path(s),
 			       vs_dtype_name(h->dtype));
 	if (h->dim < 1 || h->dim > VS_DIM_MAX)
-		return bad(s, "the dimension is out of range", err);
+		return vs_shard_bad(s, "the dimension is out of range", err);
 	return 0;
+}
+
+static int open_kind(struct vs_ctx *ctx, struct vs_shard *s,
+		     struct vs_err *err)
+{
+	enum vs_dtype rows = s->dtype;
+
+	s->row_dtype = vs_code_row_dtype(&s->index, rows);
+	return vs_code_kind_of(&s->index, rows)->open(ctx, s, err);
 }
 
 int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
@@ -325,18 +318,18 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 		return rc;
 	}
 	rc = check_head(s, err);
+	s->dim = vs_shard_head(s)->dim;
+	s->dtype = vs_shard_head(s)->dtype;
 	if (rc == 0)
 		rc = read_info(ctx, s, err);
 	if (rc == 0)
 		rc = read_cells(ctx, s, err);
 	if (rc == 0)
-		rc = find_rows(s, err);
+		rc = find_common(s, err);
 	if (rc == 0)
-		rc = find_norms(s, err);
+		rc = open_kind(ctx, s, err);
 	if (rc == 0)
-		rc = find_codes(ctx, s, err);
-	if (rc == 0)
-		rc = read_centroids(ctx, s, err);
+		rc = read_model(ctx, s, err);
 	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)
 		rc = vs_shard_check(ctx, s, err);
 	if (rc != 0) {

@@ -34,7 +34,7 @@ static int next_block(struct vs_build *b, size_t most, size_t *got,
 		return stopped(err);
 	rc = b->src->next(b->src->arg, b->ctx, b->block, b->block_ids,
 			  vs_min_size(most, b->block_rows), got, err);
-	if (rc == 0 && b->hasher != NULL)
+	if (rc == 0 && b->hasher != NULL && b->src->tee == NULL)
 		vs_hasher_add(b->hasher, b->block, *got * b->row_bytes);
 	return rc;
 }
@@ -49,11 +49,19 @@ static int count_mismatch(const struct vs_build *b, uint64_t found,
 		       (unsigned long long)b->src->n_rows);
 }
 
+/* Where a transform is between, its source hashes what is read. */
+static void tee(const struct vs_build *b, struct vs_hasher *h)
+{
+	if (b->src->tee != NULL)
+		b->src->tee(b->src->arg, h);
+}
+
 /* The digest is complete after one pass over the whole stream. */
 static void end_digest(struct vs_build *b)
 {
 	if (b->hasher == NULL)
 		return;
+	tee(b, NULL);
 	vs_hasher_done(b->hasher, &b->input);
 	vs_hasher_destroy(b->ctx, b->hasher);
 	b->hasher = NULL;
@@ -94,14 +102,16 @@ static int start_stream(struct vs_build *b, struct vs_err *err)
 {
 	int rc;
 
+	tee(b, NULL);
 	vs_hasher_destroy(b->ctx, b->hasher);
 	b->hasher = NULL;
 	rc = vs_hasher_create(b->ctx, &b->hasher, err);
 	if (rc != 0)
 		return rc;
-	vs_hasher_add_u64(b->hasher, b->src->dtype);
-	vs_hasher_add_u64(b->hasher, b->src->dim);
+	vs_hasher_add_u64(b->hasher, b->src->raw_dtype);
+	vs_hasher_add_u64(b->hasher, b->src->raw_dim);
 	vs_hasher_add_u64(b->hasher, b->src->n_rows);
+	tee(b, b->hasher);
 	return b->src->rewind(b->src->arg, b->ctx, err);
 }
 
@@ -131,7 +141,7 @@ static int skip_known(struct vs_build *b, uint64_t *done, struct vs_err *err)
 static int assign_all(struct vs_build *b, struct vs_err *err)
 {
 	const struct vs_model *m = b->spec->model;
-	struct vs_rows centroids = { m->centroids, m->index.nlist, m->dim,
+	struct vs_rows centroids = { m->centroids, m->index.nlist, m->inner,
 				     VS_F32 };
 	enum vs_dtype rows = vs_metric_is_similarity(b->spec->metric) ?
 				     VS_F32 : b->src->dtype;
@@ -273,6 +283,7 @@ static void build_clear(struct vs_build *b)
 	vs_free(b->ctx, b->cell_panel);
 	vs_free(b->ctx, b->next);
 	vs_code8_free(b->ctx, &b->code8);
+	vs_free(b->ctx, b->quan);
 	vs_build_range_free(b);
 }
 
@@ -292,7 +303,7 @@ int vs_build_alloc(struct vs_build *b, struct vs_err *err)
 	b->block_ids = vs_alloc(ctx, b->block_rows, 8, "ids", err);
 	if (b->block_ids == NULL)
 		return VS_ENOMEM;
-	if (b->spec->model != NULL &&
+	if (b->spec->index.family == VS_FAMILY_IVF &&
 	    vs_metric_is_similarity(b->spec->metric)) {
 		b->wide_rows = (size_t)vs_min_u64(BLOCK_BYTES,
 						  vs_mem_left(ctx) / 8) /
@@ -323,12 +334,12 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		.kind = VS_KIND_SHARD,
 		.fingerprint = b->spec->fingerprint,
 		.n_rows = b->src->n_rows,
-		.dim = b->src->dim,
+		.dim = b->src->raw_dim,
 		.metric = b->spec->metric,
-		.dtype = b->src->dtype,
+		.dtype = b->src->raw_dtype,
 	};
 	struct vs_cont_writer *w;
-	int rc = vs_build_learn(b, err);
+	int rc = b->kind->start(b, err);
 
 	if (rc == 0)
 		rc = vs_build_alloc(b, err);
@@ -376,13 +387,15 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		.src = src,
 		.nlist = spec->index.nlist,
 		.row_bytes = src->dim * vs_dtype_size(src->dtype),
-		.panel_bytes = vs_panel_bytes(src->dtype, src->dim),
+		.kind = vs_code_kind_of(&spec->index, src->dtype),
 		.id_size = src->id_max < UINT32_MAX ? 4 : 8,
-		.norms = vs_panel_has_norms(src->dtype, spec->metric),
 	};
 	int rc;
 
-	if ((spec->model != NULL) != (spec->index.family == VS_FAMILY_IVF))
+	if (spec->model == NULL ? vs_factory_needs_model(&spec->index) :
+				  !vs_factory_needs_model(&spec->index) &&
+					  !vs_factory_has_ranges(&spec->index,
+								 src->dtype))
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: %s and a model do not go together", path,
 			       spec->index.text);

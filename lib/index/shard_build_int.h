@@ -3,7 +3,27 @@
 #define VS_SHARD_BUILD_INT_H
 
 #include "cell_log.h"
-#include "vs/shard.h"
+#include "code_kind.h"
+
+/* A section of the shard: of panels, filled as they are packed, or fixed,
+ * written when it is added. */
+struct vs_build_section {
+	uint32_t tag;
+	uint32_t item;      /* bytes of an item */
+	uint32_t per_panel; /* items; 0: fixed */
+	const void *fixed;
+	uint64_t n_fixed;   /* items of a fixed one */
+	unsigned number;    /* for vs_cont_write */
+};
+
+#define VS_BUILD_SECTIONS_MAX 12u
+
+/* Panels on their way to the file. */
+struct vs_build_slot {
+	uint8_t *part[VS_BUILD_SECTIONS_MAX]; /* of sections of panels */
+	float *wide;      /* one row */
+	uint8_t *scratch; /* scratch_bytes, for the kind of code */
+};
 
 struct vs_build {
 	struct vs_ctx *ctx;
@@ -11,11 +31,20 @@ struct vs_build {
 	const struct vs_source *src;
 	uint32_t nlist;
 	size_t row_bytes;
-	size_t panel_bytes;
 	uint32_t id_size;
 
+	/* how rows are coded */
+	const struct vs_code_kind *kind;
 	struct vs_code8 code8; /* mid NULL: rows have no codes */
+	float *quan;           /* code8 as its section holds it */
 	bool norms;
+	enum vs_dtype stored; /* type of ROWS */
+	struct vs_build_section section[VS_BUILD_SECTIONS_MAX];
+	unsigned n_sections;
+	unsigned sec_rows, sec_terms, sec_ids; /* among them */
+	unsigned sec_norms, sec_codes, sec_slack;
+	size_t panel_bytes;   /* of all sections of panels together */
+	size_t scratch_bytes;
 
 	/* reading */
 	uint8_t *block;      /* [block_rows] rows */
@@ -43,8 +72,6 @@ struct vs_build {
 	/* writing */
 	void *late; /* room for what is allocated after the work of assigning */
 	struct vs_cont_writer *w;
-	unsigned sec_rows, sec_terms, sec_ids;
-	unsigned sec_norms, sec_codes, sec_slack;
 	struct vs_build_slot *slots;
 	size_t n_slots;
 	size_t slot_panels; /* panels of a slot */
@@ -55,11 +82,23 @@ struct vs_build {
 int vs_build_alloc(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 int vs_build_lay_out(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 
-/* build_sections.c: ranges of codes from a sample, where rows have codes; all
- * raw sections, of which those of panels are still empty; INFO. */
-int vs_build_learn(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+/* build_sections.c: lists a section, of panels or fixed (borrowed until it is
+ * added), and numbers it; whether one is listed. */
+unsigned vs_build_list(struct vs_build *b, uint32_t tag, uint32_t item,
+		       uint32_t per_panel);
+unsigned vs_build_list_fixed(struct vs_build *b, uint32_t tag, uint32_t item,
+			     const void *p, uint64_t n);
+/* The ids, which every shard has. */
+void vs_build_list_ids(struct vs_build *b);
+/* Adds all raw sections, of which those of panels are still empty; INFO. */
 int vs_build_add_sections(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 int vs_build_write_info(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+
+/* code_ranges.c: ranges of 8-bit codes from a sample of the stream, none if it
+ * gives no rows; lists QUAN, CODE and, where rows can be filtered, SLAK. */
+int vs_build_learn8(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+int vs_build_list8(struct vs_build *b, bool slack,
+		   struct vs_err *err) VS_MUST_CHECK;
 
 /* build_plan.c: holds and gives back room for what is allocated late; fills
  * spec->plan by allocating what the build would. */

@@ -66,7 +66,7 @@ static int check_beside(const struct check *k, const struct place *at,
 			uint8_t *row, uint32_t norm, struct vs_err *err)
 {
 	const struct vs_shard *s = k->s;
-	uint32_t dim = vs_shard_head(s)->dim, i;
+	uint32_t dim = s->dim, i;
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
 	uint8_t *codes = row + dim * sizeof(float);
 	const uint8_t *panel;
@@ -74,7 +74,7 @@ static int check_beside(const struct check *k, const struct place *at,
 
 	if (s->norms.p != NULL && vs_get_le32(s->norms.p + slot * 4) != norm)
 		return wrong(k, at, "does not fit its norm", err);
-	if (s->code8.mid == NULL)
+	if (s->code8.mid == NULL || s->rows.p == NULL)
 		return 0;
 	slack = vs_code8_encode(&s->code8, (const float *)(const void *)row,
 				codes);
@@ -87,33 +87,76 @@ static int check_beside(const struct check *k, const struct place *at,
 	return 0;
 }
 
+/* Codes that are the row: what it is, and its slack. */
+static int check_codes(const struct check *k, const struct place *at, bool real,
+		       uint8_t *row, struct vs_err *err)
+{
+	const struct vs_shard *s = k->s;
+	uint32_t dim = s->dim;
+	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
+	const uint8_t *panel = s->codes.p + at->panel * s->codes.item;
+	uint8_t *codes = row + dim * sizeof(float);
+	float slack;
+
+	vs_unpack_row_u8(panel, at->lane, dim, codes);
+	if (!real)
+		return all_zero(codes, dim) ?
+			       0 :
+			       wrong(k, at, "is padding and not zero", err);
+	vs_code8_decode(&s->code8, codes, (float *)(void *)row);
+	if (s->slack.p == NULL)
+		return 0;
+	slack = vs_code8_slack(&s->code8, (float *)(void *)row, codes);
+	if (vs_get_le32(s->slack.p + slot * 4) != vs_f32_bits(slack))
+		return wrong(k, at, "does not fit its slack", err);
+	return 0;
+}
+
+/* A row of ROWS, as f32 or bytes. */
+static int check_panel_row(const struct check *k, const struct place *at,
+			   bool real, uint8_t *row, struct vs_err *err)
+{
+	const struct vs_shard *s = k->s;
+	uint32_t dim = s->dim;
+	const uint8_t *panel = s->rows.p + at->panel * s->panel_bytes;
+	const struct vs_panel_kind kind = { s->row_dtype,
+					    vs_shard_head(s)->metric, dim,
+					    s->code8.mid != NULL };
+	bool byte = vs_dtype_is_byte(s->row_dtype);
+
+	vs_panel_unpack(&kind, panel, at->lane, row);
+	if (!real) {
+		/* Zero bytes of i8 panels stand for -128. */
+		if (s->row_dtype == VS_I8)
+			vs_unpack_row_u8(panel, at->lane, dim, row);
+		return all_zero(row, dim * (byte ? 1 : sizeof(float))) ?
+			       0 :
+			       wrong(k, at, "is padding and not zero", err);
+	}
+	if (!byte && !all_finite((const float *)(const void *)row, dim))
+		return wrong(k, at, "is not finite", err);
+	return 0;
+}
+
 static int check_row(const struct check *k, const struct place *at, bool real,
 		     uint8_t *row, struct vs_err *err)
 {
 	const struct vs_shard *s = k->s;
 	const struct vs_cont_head *h = vs_shard_head(s);
-	const uint8_t *panel = s->rows.p + at->panel * s->panel_bytes;
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
 	uint64_t none = s->ids.item == 4 ? UINT32_MAX : VS_ID_NONE;
-	const struct vs_panel_kind kind = { h->dtype, h->metric, h->dim,
+	const struct vs_panel_kind kind = { s->row_dtype, h->metric, s->dim,
 					    s->code8.mid != NULL };
-	bool byte = vs_dtype_is_byte(h->dtype);
 	uint32_t norm;
+	int rc;
 
-	vs_panel_unpack(&kind, panel, at->lane, row);
 	if ((id_at(s, slot) == none) == real)
 		return wrong(k, at, real ? "has no id" :
 					   "is padding and has an id", err);
-	if (!real) {
-		/* Zero bytes of i8 panels stand for -128. */
-		if (h->dtype == VS_I8)
-			vs_unpack_row_u8(panel, at->lane, h->dim, row);
-		return all_zero(row, h->dim * (byte ? 1 : sizeof(float))) ?
-			       0 :
-			       wrong(k, at, "is padding and not zero", err);
-	}
-	if (!byte && !all_finite((const float *)(const void *)row, h->dim))
-		return wrong(k, at, "is not finite", err);
+	rc = s->rows.p != NULL ? check_panel_row(k, at, real, row, err) :
+				 check_codes(k, at, real, row, err);
+	if (rc != 0 || !real)
+		return rc;
 	if ((int32_t)vs_get_le32(s->terms.p + slot * 4) !=
 	    vs_panel_term(&kind, row, &norm))
 		return wrong(k, at, "does not fit its term", err);
@@ -142,9 +185,29 @@ static int check_cell(void *arg, size_t cell, unsigned thread,
 	return rc;
 }
 
+int vs_shard_each_id(struct vs_ctx *ctx, struct vs_shard *s,
+		     int (*fn)(void *arg, uint64_t id, struct vs_err *err),
+		     void *arg, struct vs_err *err)
+{
+	uint64_t slot, i;
+	uint32_t c;
+	int rc = 0;
+
+	for (c = 0; rc == 0 && c < s->index.nlist; c++) {
+		if (vs_ctx_stopping(ctx))
+			return vs_fail(err, VS_EAGAIN,
+				       "stopped while verifying; run again");
+		slot = s->cell_panel[c] * VS_PANEL_ROWS;
+		rc = vs_cont_touch(ctx, s->cont, &s->ids, slot * s->ids.item,
+				   s->cell_rows[c] * s->ids.item, err);
+		for (i = 0; rc == 0 && i < s->cell_rows[c]; i++)
+			rc = fn(arg, id_at(s, slot + i), err);
+	}
+	return rc;
+}
+
 int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s, struct vs_err *err)
 {
-	const struct vs_cont_head *h = vs_shard_head(s);
 	struct check k = { .ctx = ctx, .s = s };
 	unsigned t;
 	int rc = 0;
@@ -153,7 +216,7 @@ int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s, struct vs_err *err)
 	if (k.row == NULL)
 		return VS_ENOMEM;
 	for (t = 0; rc == 0 && t < ctx->n_threads; t++) {
-		k.row[t] = vs_alloc(ctx, h->dim, sizeof(float) + 1, "rows",
+		k.row[t] = vs_alloc(ctx, s->dim, sizeof(float) + 1, "rows",
 				    err);
 		rc = k.row[t] == NULL ? VS_ENOMEM : 0;
 	}

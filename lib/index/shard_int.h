@@ -2,7 +2,7 @@
 #ifndef VS_SHARD_INT_H
 #define VS_SHARD_INT_H
 
-#include "vs/shard.h"
+#include "code_kind.h"
 
 struct vs_shard {
 	struct vs_cont *cont;
@@ -10,15 +10,33 @@ struct vs_shard {
 	struct vs_digest model;
 	struct vs_digest input;
 	struct vs_digest ids_digest;
-	float *centroids;      /* [nlist][dim], NULL for Flat */
-	uint64_t centroids_hash;
+	uint64_t n_dropped;
+	uint32_t dim;          /* of the rows as they are searched */
+	enum vs_dtype dtype;
+	struct vs_transform *transform; /* NULL: none */
+	float *centroids;      /* [nlist][dim], NULL without IVF */
+	uint64_t trained_hash;
 	uint64_t *cell_rows;   /* [nlist] */
 	uint64_t *cell_panel;  /* [nlist + 1]: first panel of each cell */
+	enum vs_dtype row_dtype; /* vs_code_row_dtype */
 	size_t panel_bytes;
-	struct vs_span rows, terms, ids;
+	struct vs_span rows;     /* p NULL: rows are what codes decode to */
+	struct vs_span terms, ids;
 	struct vs_span norms;        /* p NULL: no norms */
 	struct vs_code8 code8;       /* mid NULL: no codes */
 	struct vs_span codes, slack; /* with codes */
 };
+
+/* shard.c: says that the file is damaged. */
+int vs_shard_bad(const struct vs_shard *s, const char *what,
+		 struct vs_err *err);
+/* Sections of one item for each panel, and for each slot (of 4 bytes). */
+int vs_shard_find_panels(struct vs_shard *s, uint32_t tag, uint32_t item,
+			 struct vs_span *out, struct vs_err *err) VS_MUST_CHECK;
+int vs_shard_find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
+			 struct vs_err *err) VS_MUST_CHECK;
+/* code_ranges.c: QUAN, CODE and, where rows can be filtered, SLAK. */
+int vs_shard_find8(struct vs_ctx *ctx, struct vs_shard *s, bool slack,
+		   struct vs_err *err) VS_MUST_CHECK;
 
 #endif

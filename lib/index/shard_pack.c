@@ -1,25 +1,12 @@
-/* shard_pack.c - turns the rows of a range into panels and what stands beside
- * them, packed by all threads and written in file order.
+/* shard_pack.c - turns the rows of a range into panels of its kind of code,
+ * packed by all threads and written in file order.
  */
 #include "shard_build_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
-#include "vs/panel.h"
 #include "vs/par.h"
-#include "vs/widen.h"
 
 #define SLOT_BYTES 262144u /* panels packed at a time */
-
-struct vs_build_slot {
-	uint8_t *panels;
-	int32_t *terms; /* i32, or the bits of f32 */
-	uint8_t *ids;
-	uint32_t *norms;  /* with norms */
-	uint8_t *codes;   /* panels, with codes */
-	float *slack;     /* with codes */
-	float *wide;      /* one row */
-	uint8_t *row_codes; /* 16 rows */
-};
 
 /* One run of vs_build_range_write. */
 struct run {
@@ -27,76 +14,51 @@ struct run {
 	size_t per_block; /* panels */
 };
 
-
-/* Room for what stands beside rows. */
-static int slot_extras_alloc(struct vs_build *b, struct vs_build_slot *s,
-			     size_t rows, struct vs_err *err)
+static int slot_alloc(struct vs_build *b, struct vs_build_slot *s,
+		      struct vs_err *err)
 {
-	static const char what[] = "codes";
-	size_t dim = b->src->dim, bytes = vs_panel_bytes(VS_U8, dim);
+	static const char what[] = "panels";
+	const struct vs_build_section *sec;
+	unsigned i;
 
-	s->norms = vs_alloc(b->ctx, b->norms ? rows : VS_PANEL_ROWS, 4, what,
-			    err);
-	if (s->norms == NULL)
-		return VS_ENOMEM;
-	s->wide = vs_alloc(b->ctx, dim, sizeof(float), what, err);
+	s->wide = vs_alloc(b->ctx, b->src->dim, sizeof(float), what, err);
 	if (s->wide == NULL)
 		return VS_ENOMEM;
-	if (b->code8.mid == NULL)
-		return 0;
-	s->codes = vs_alloc(b->ctx, rows / VS_PANEL_ROWS, bytes, what, err);
-	if (s->codes == NULL)
+	s->scratch = vs_alloc(b->ctx, 1, b->scratch_bytes, what, err);
+	if (s->scratch == NULL)
 		return VS_ENOMEM;
-	s->slack = vs_alloc(b->ctx, rows, sizeof(float), what, err);
-	if (s->slack == NULL)
-		return VS_ENOMEM;
-	s->row_codes = vs_alloc(b->ctx, VS_PANEL_ROWS, dim, what, err);
-	return s->row_codes == NULL ? VS_ENOMEM : 0;
-}
-
-/* Bytes of a panel in a slot, with all that stands beside it. */
-static size_t slot_panel_bytes(const struct vs_build *b)
-{
-	size_t dim = b->src->dim, each = VS_PANEL_ROWS * 16;
-
-	if (b->code8.mid != NULL)
-		each += vs_panel_bytes(VS_U8, dim) + VS_PANEL_ROWS * dim;
-	return b->panel_bytes + each + dim * sizeof(float);
+	for (i = 0; i < b->n_sections; i++) {
+		sec = &b->section[i];
+		if (sec->per_panel == 0)
+			continue;
+		s->part[i] = vs_alloc(b->ctx, b->slot_panels,
+				      (size_t)sec->item * sec->per_panel, what,
+				      err);
+		if (s->part[i] == NULL)
+			return VS_ENOMEM;
+	}
+	return 0;
 }
 
 int vs_build_slots_alloc(struct vs_build *b, struct vs_err *err)
 {
-	static const char what[] = "panels";
 	uint64_t most = vs_mem_left(b->ctx) / 8;
-	size_t panels, rows, i, each = slot_panel_bytes(b);
+	size_t panels, i, each = b->panel_bytes + b->scratch_bytes +
+				 b->src->dim * sizeof(float);
 
 	b->n_slots = b->ctx->n_threads + 2;
 	panels = (size_t)vs_min_u64(SLOT_BYTES, most / b->n_slots) / each;
-	panels = vs_max_size(panels, 1);
+	b->slot_panels = vs_max_size(panels, 1);
 	/* Where even one panel for each thread is too much, fewer will do. */
 	if (b->n_slots > most / each)
 		b->n_slots = vs_max_size((size_t)(most / each), 1);
-	rows = panels * VS_PANEL_ROWS;
-	b->slot_panels = panels;
-	b->slots = vs_zalloc(b->ctx, b->n_slots, sizeof(*b->slots), what, err);
+	b->slots = vs_zalloc(b->ctx, b->n_slots, sizeof(*b->slots), "panels",
+			     err);
 	if (b->slots == NULL)
 		return VS_ENOMEM;
-	for (i = 0; i < b->n_slots; i++) {
-		struct vs_build_slot *s = &b->slots[i];
-
-		if (slot_extras_alloc(b, s, rows, err) != 0)
+	for (i = 0; i < b->n_slots; i++)
+		if (slot_alloc(b, &b->slots[i], err) != 0)
 			return VS_ENOMEM;
-
-		s->panels = vs_alloc(b->ctx, panels, b->panel_bytes, what, err);
-		if (s->panels == NULL)
-			return VS_ENOMEM;
-		s->terms = vs_alloc(b->ctx, rows, 4, what, err);
-		if (s->terms == NULL)
-			return VS_ENOMEM;
-		s->ids = vs_alloc(b->ctx, rows, b->id_size, what, err);
-		if (s->ids == NULL)
-			return VS_ENOMEM;
-	}
 	return 0;
 }
 
@@ -126,17 +88,16 @@ int vs_build_range_alloc(struct vs_build *b, uint64_t *most,
 
 void vs_build_range_free(struct vs_build *b)
 {
+	struct vs_build_slot *s;
 	size_t i;
+	unsigned x;
 
 	for (i = 0; b->slots != NULL && i < b->n_slots; i++) {
-		vs_free(b->ctx, b->slots[i].panels);
-		vs_free(b->ctx, b->slots[i].terms);
-		vs_free(b->ctx, b->slots[i].ids);
-		vs_free(b->ctx, b->slots[i].norms);
-		vs_free(b->ctx, b->slots[i].codes);
-		vs_free(b->ctx, b->slots[i].slack);
-		vs_free(b->ctx, b->slots[i].wide);
-		vs_free(b->ctx, b->slots[i].row_codes);
+		s = &b->slots[i];
+		for (x = 0; x < b->n_sections; x++)
+			vs_free(b->ctx, s->part[x]);
+		vs_free(b->ctx, s->wide);
+		vs_free(b->ctx, s->scratch);
 	}
 	vs_free(b->ctx, b->slots);
 	vs_free(b->ctx, b->range_rows);
@@ -167,37 +128,10 @@ static void put_id(const struct vs_build *b, uint8_t *ids, size_t i,
 		vs_put_le64(ids + i * 8, id);
 }
 
-/* The codes of 16 rows as panel `to` of the slot; missing rows are zeros. */
-static void pack_codes(const struct vs_build *b, struct vs_build_slot *s,
-		       const void *const rows[VS_PANEL_ROWS], size_t to)
-{
-	uint32_t dim = b->src->dim;
-	const uint8_t *coded[VS_PANEL_ROWS];
-	float *slack = s->slack + to * VS_PANEL_ROWS;
-	uint8_t *codes;
-	size_t i;
-
-	for (i = 0; i < VS_PANEL_ROWS; i++) {
-		coded[i] = NULL;
-		slack[i] = 0;
-		if (rows[i] == NULL)
-			continue;
-		codes = s->row_codes + i * dim;
-		coded[i] = codes;
-		vs_row_widen(b->src->dtype, rows[i], dim, s->wide);
-		slack[i] = vs_code8_encode(&b->code8, s->wide, codes);
-	}
-	vs_pack_panel_u8(coded, dim,
-			 s->codes + to * vs_panel_bytes(VS_U8, dim));
-}
-
 /* Packs panel p of the range (n_real rows) as panel `to` of the slot. */
 static void pack_panel(const struct vs_build *b, struct vs_build_slot *s,
 		       uint64_t p, size_t to, uint64_t n_real)
 {
-	const struct vs_panel_kind kind = { b->src->dtype, b->spec->metric,
-					    b->src->dim,
-					    b->code8.mid != NULL };
 	const void *rows[VS_PANEL_ROWS];
 	uint64_t place;
 	size_t i;
@@ -206,14 +140,10 @@ static void pack_panel(const struct vs_build *b, struct vs_build_slot *s,
 		place = p * VS_PANEL_ROWS + i;
 		rows[i] = i < n_real ? b->range_rows + place * b->row_bytes :
 				       NULL;
-		put_id(b, s->ids, to * VS_PANEL_ROWS + i,
+		put_id(b, s->part[b->sec_ids], to * VS_PANEL_ROWS + i,
 		       i < n_real ? b->range_ids[place] : VS_ID_NONE);
 	}
-	vs_panel_pack(&kind, rows, s->panels + to * b->panel_bytes,
-		      s->terms + to * VS_PANEL_ROWS,
-		      s->norms + (b->norms ? to * VS_PANEL_ROWS : 0), s->wide);
-	if (b->code8.mid != NULL)
-		pack_codes(b, s, rows, to);
+	b->kind->pack(b, s, rows, to);
 }
 
 static size_t block_panels(const struct run *r, size_t block)
@@ -251,30 +181,17 @@ static int write_block(void *arg, size_t block, size_t slot,
 	struct vs_build *b = r->b;
 	const struct vs_build_slot *s = &b->slots[slot];
 	uint64_t panel = b->range_first + (uint64_t)block * r->per_block;
-	uint64_t row = panel * VS_PANEL_ROWS;
-	size_t n = block_panels(r, block), n_rows = n * VS_PANEL_ROWS;
-	size_t code_bytes;
-	int rc;
+	size_t n = block_panels(r, block), bytes;
+	unsigned i;
+	int rc = 0;
 
-	rc = vs_cont_write(b->ctx, b->w, b->sec_rows, panel * b->panel_bytes,
-			   s->panels, n * b->panel_bytes, err);
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, b->sec_terms, row * 4,
-				   s->terms, n_rows * 4, err);
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, b->sec_ids, row * b->id_size,
-				   s->ids, n_rows * b->id_size, err);
-	if (rc == 0 && b->norms)
-		rc = vs_cont_write(b->ctx, b->w, b->sec_norms, row * 4,
-				   s->norms, n_rows * 4, err);
-	if (rc != 0 || b->code8.mid == NULL)
-		return rc;
-	code_bytes = vs_panel_bytes(VS_U8, b->src->dim);
-	rc = vs_cont_write(b->ctx, b->w, b->sec_codes, panel * code_bytes,
-			   s->codes, n * code_bytes, err);
-	if (rc == 0)
-		rc = vs_cont_write(b->ctx, b->w, b->sec_slack, row * 4,
-				   s->slack, n_rows * 4, err);
+	for (i = 0; rc == 0 && i < b->n_sections; i++) {
+		bytes = (size_t)b->section[i].item * b->section[i].per_panel;
+		if (bytes > 0)
+			rc = vs_cont_write(b->ctx, b->w, b->section[i].number,
+					   panel * bytes, s->part[i],
+					   n * bytes, err);
+	}
 	return rc;
 }
 

@@ -64,7 +64,7 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	int rc;
 
 	rc = touch_panels(a, codes ? &s->codes : &s->rows, panel, n, err);
-	if (rc == 0 && codes)
+	if (rc == 0 && s->slack.p != NULL)
 		rc = touch_beside(a, &s->slack, panel, n, err);
 	if (rc == 0 && norms)
 		rc = touch_beside(a, &s->norms, panel, n, err);
@@ -72,12 +72,13 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 		rc = touch_beside(a, &s->terms, panel, n, err);
 	if (rc == 0)
 		rc = touch_beside(a, &s->ids, panel, n, err);
-	out->panels = s->rows.p + panel * s->panel_bytes;
+	out->panels = s->rows.p != NULL ? s->rows.p + panel * s->panel_bytes :
+					  NULL;
 	out->terms = s->terms.p + row * 4;
 	out->norms = norms ? (const uint32_t *)(const void *)s->norms.p + row :
 			     NULL;
 	out->codes = codes ? s->codes.p + panel * s->codes.item : NULL;
-	out->slack = codes ? (const float *)(const void *)s->slack.p + row :
+	out->slack = s->slack.p != NULL ? (const float *)(const void *)s->slack.p + row :
 			     NULL;
 	out->ids = s->ids.p + row * s->ids.item;
 	out->id_size = s->ids.item;
@@ -138,6 +139,7 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 	struct view_arg arg = { .ctx = ctx, .s = s };
 	struct vs_scan scan = {
 		.code8 = s->code8.mid != NULL ? &s->code8 : NULL,
+		.decode = s->code8.mid != NULL && s->rows.p == NULL,
 		.n_cells = s->index.nlist,
 		.cell_rows = s->cell_rows,
 		.view = view,

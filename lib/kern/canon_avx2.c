@@ -224,6 +224,11 @@ CANON_INLINE int64_t u8v_sum(u8v_t acc)
 #define CANON_N 2
 #include "canon_f32.h"
 
+#define ROT_R 6
+#define ROT_P 8
+#define ROT_N 2
+#include "rotate_f32.h"
+
 #define CANON_KIND f32_f64
 #define CANON_T double
 #define CANON_V f64v

@@ -154,6 +154,11 @@ VS_INLINE double f64v_tree(double lanes[16])
 #define CANON_N 4
 #include "canon_f32.h"
 
+#define ROT_R 2
+#define ROT_P 4
+#define ROT_N 4
+#include "rotate_f32.h"
+
 #define CANON_KIND f32_f64
 #define CANON_T double
 #define CANON_V f64v

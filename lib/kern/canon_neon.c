@@ -204,6 +204,11 @@ VS_NEON VS_INLINE void u8v_widen(int64_t *out, u8v_t acc)
 #define CANON_N 4
 #include "canon_f32.h"
 
+#define ROT_R 4
+#define ROT_P 4
+#define ROT_N 4
+#include "rotate_f32.h"
+
 #define CANON_KIND f32_f64
 #define CANON_T double
 #define CANON_V f64v

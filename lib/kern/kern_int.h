@@ -88,6 +88,9 @@ typedef int32_t vs_word __attribute__((may_alias));
 	VS_DECLARE_CANON_F32(l2sq, isa);                                       \
 	VS_DECLARE_CANON_F32(ip, isa);                                         \
 	VS_DECLARE_CANON_F32(l1, isa);                                         \
+	void vs_rotate_f32_##isa(const float *rows, size_t n, size_t d,        \
+				 const float *panels, size_t n_panels,         \
+				 float *out);                                  \
 	VS_DECLARE_CANON_U8(l2sq, isa);                                        \
 	VS_DECLARE_CANON_U8(ip, isa);                                          \
 	VS_DECLARE_CANON_U8(l1, isa)
@@ -101,6 +104,9 @@ typedef int32_t vs_word __attribute__((may_alias));
 				   struct vs_pass *pass);                      \
 	size_t vs_filter_l1_f32_##isa(const struct vs_tile_f32 *t,             \
 				      struct vs_pass *pass);                   \
+	size_t vs_filter_pq4_##isa(const struct vs_tile_pq *t,                 \
+				   struct vs_pass *pass);                      \
+	void vs_nearest_f32_##isa(const struct vs_near *t);                    \
 	void vs_widen_f16_##isa(const uint16_t *h, size_t n, float *out);      \
 	void vs_scores_f32_##isa(const struct vs_tile_f32 *t, float *out,      \
 				 size_t out_stride);                           \
@@ -112,6 +118,7 @@ typedef int32_t vs_word __attribute__((may_alias));
 
 VS_DECLARE_CANON(generic);
 VS_DECLARE_TILES(generic);
+size_t vs_filter_pq8_generic(const struct vs_tile_pq *t, struct vs_pass *pass);
 extern const struct vs_kern vs_kern_generic;
 
 #if VS_KERN_X86

@@ -5,9 +5,9 @@
 #include "vs/model.h"
 
 int vs_centroids_read(struct vs_ctx *ctx, struct vs_cont *c, uint32_t nlist,
-		      float **out, struct vs_err *err)
+		      uint32_t inner, float **out, struct vs_err *err)
 {
-	uint64_t n = (uint64_t)nlist * vs_cont_head(c)->dim, i;
+	uint64_t n = (uint64_t)nlist * inner, i;
 	struct vs_span span;
 	float *p;
 	int rc = vs_cont_find(c, VS_SEC_CENT, 4, &span, err);

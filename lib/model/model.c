@@ -5,6 +5,7 @@
 
 #include "vs/mem.h"
 #include "vs/num.h"
+#include "vs/transform_file.h"
 #include "vs/yaml.h"
 
 #define INFO_MAX 65536u
@@ -28,11 +29,40 @@ static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		(unsigned long long)n->n_sample, n->iterations,
 		(unsigned long long)n->seed, n->objective, n->imbalance,
 		(unsigned long long)n->n_repaired);
+	if (rc == 0 && n->drops)
+		rc = vs_buf_printf(ctx, &text, err, "dropped: %llu\n",
+				   (unsigned long long)n->n_dropped);
+	if (rc == 0 && m->transform != NULL)
+		rc = vs_buf_printf(ctx, &text, err, "inner_dim: %u\n",
+				   m->inner);
 	if (rc == 0)
 		rc = vs_cont_add_zst(ctx, w, VS_SEC_INFO, 1, &section, err);
 	if (rc == 0)
 		rc = vs_cont_append(ctx, w, section, text.p, text.n, err);
 	vs_buf_free(ctx, &text);
+	return rc;
+}
+
+static int put_floats(struct vs_ctx *ctx, struct vs_cont_writer *w,
+		      uint32_t tag, const float *p, size_t n,
+		      struct vs_err *err)
+{
+	unsigned section;
+	int rc = vs_cont_add_raw(ctx, w, tag, n, 4, &section, err);
+
+	return rc != 0 ? rc : vs_cont_write(ctx, w, section, 0, p, n * 4, err);
+}
+
+static int put_ranges(struct vs_ctx *ctx, struct vs_cont_writer *w,
+		      const struct vs_code8 *ranges, struct vs_err *err)
+{
+	float *p = vs_ranges_pack(ctx, ranges, err);
+	int rc = p == NULL ? VS_ENOMEM :
+			     put_floats(ctx, w, VS_SEC_QUAN, p,
+					(size_t)vs_ranges_floats(ranges->dim),
+					err);
+
+	vs_free(ctx, p);
 	return rc;
 }
 
@@ -48,19 +78,19 @@ int vs_model_write(struct vs_ctx *ctx, const char *path,
 		.metric = m->metric,
 		.dtype = m->dtype,
 	};
-	size_t n = (size_t)m->index.nlist * m->dim;
 	struct vs_cont_writer *w;
-	unsigned section;
 	int rc = vs_cont_create(ctx, path, &head, &w, err);
 
 	if (rc != 0)
 		return rc;
 	rc = vs_cont_room_zst(ctx, w, VS_CONT_SMALL_ZST, err);
+	if (rc == 0 && m->centroids != NULL)
+		rc = put_floats(ctx, w, VS_SEC_CENT, m->centroids,
+				(size_t)m->index.nlist * m->inner, err);
+	if (rc == 0 && m->ranges.mid != NULL)
+		rc = put_ranges(ctx, w, &m->ranges, err);
 	if (rc == 0)
-		rc = vs_cont_add_raw(ctx, w, VS_SEC_CENT, n, 4, &section, err);
-	if (rc == 0)
-		rc = vs_cont_write(ctx, w, section, 0, m->centroids, n * 4,
-				   err);
+		rc = vs_transform_write(ctx, w, m->transform, err);
 	if (rc == 0)
 		rc = put_info(ctx, w, m, notes, err);
 	if (rc == 0)
@@ -73,7 +103,9 @@ void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *m)
 {
 	if (m == NULL)
 		return;
+	vs_transform_destroy(ctx, m->transform);
 	vs_free(ctx, m->centroids);
+	vs_code8_free(ctx, &m->ranges);
 	vs_free(ctx, m);
 }
 
@@ -83,9 +115,10 @@ static int parse_info(const struct vs_yaml_doc *doc, const char *path,
 	static const char *const keys[] = {
 		"index",	"input", "input_rows", "sample_rows",
 		"iterations",	"seed",	 "objective",  "imbalance",
-		"repaired",	NULL
+		"repaired",	"dropped", "inner_dim",	 NULL
 	};
 	const struct vs_yaml *root = vs_yaml_root(doc);
+	uint64_t inner = 0;
 	const char *text;
 	int rc = vs_yaml_only(doc, root, keys, err);
 
@@ -100,6 +133,13 @@ static int parse_info(const struct vs_yaml_doc *doc, const char *path,
 	if (rc == 0 && !vs_digest_parse(text, &m->input))
 		rc = vs_fail(err, VS_EDATA, "%s: input is '%.40s', no digest",
 			     path, text);
+	m->inner = vs_transform_dim(&m->index, m->dim);
+	if (rc == 0 && vs_factory_has_transform(&m->index))
+		rc = vs_yaml_u64(doc, root, "inner_dim", &inner, err);
+	if (rc == 0 && vs_factory_has_transform(&m->index) && inner != m->inner)
+		rc = vs_fail(err, VS_EDATA,
+			     "%s: inner_dim is %llu; expected %u", path,
+			     (unsigned long long)inner, m->inner);
 	return rc;
 }
 
@@ -123,6 +163,29 @@ static int bad(const struct vs_cont *c, const char *what, struct vs_err *err)
 		       vs_cont_path(c), what);
 }
 
+/* All that the header leaves open. */
+static int read_parts(struct vs_ctx *ctx, struct vs_cont *c,
+		      struct vs_model *m, struct vs_err *err)
+{
+	bool ranges;
+	int rc;
+
+	if (m->dim < 1 || m->dim > VS_DIM_MAX)
+		return bad(c, "the dimension is out of range", err);
+	rc = read_info(ctx, c, m, err);
+	ranges = vs_factory_has_ranges(&m->index, m->dtype);
+	if (rc == 0 && !vs_factory_needs_model(&m->index) && !ranges)
+		rc = bad(c, "an index of its kind has no model", err);
+	if (rc == 0)
+		rc = vs_transform_read(ctx, c, &m->index, &m->transform, err);
+	if (rc == 0 && m->index.family == VS_FAMILY_IVF)
+		rc = vs_centroids_read(ctx, c, m->index.nlist, m->inner,
+				       &m->centroids, err);
+	if (rc == 0 && ranges)
+		rc = vs_ranges_read(ctx, c, m->inner, &m->ranges, err);
+	return rc;
+}
+
 int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 		  struct vs_err *err)
 {
@@ -143,15 +206,7 @@ int vs_model_open(struct vs_ctx *ctx, const char *path, struct vs_model **out,
 	m->dtype = h->dtype;
 	m->dim = h->dim;
 	m->fingerprint = h->fingerprint;
-	if (h->dim < 1 || h->dim > VS_DIM_MAX)
-		rc = bad(c, "the dimension is out of range", err);
-	if (rc == 0)
-		rc = read_info(ctx, c, m, err);
-	if (rc == 0 && m->index.family != VS_FAMILY_IVF)
-		rc = bad(c, "a Flat index has no model", err);
-	if (rc == 0)
-		rc = vs_centroids_read(ctx, c, m->index.nlist, &m->centroids,
-				       err);
+	rc = read_parts(ctx, c, m, err);
 	vs_cont_close(ctx, c);
 	if (rc == 0)
 		*out = m;

@@ -63,7 +63,7 @@ static int open_hits(struct vs_ctx *ctx, struct vs_answers *a,
 }
 
 static int open_usbin(struct vs_ctx *ctx, struct vs_answers *a,
-		      struct vs_err *err)
+		      bool allow_range, struct vs_err *err)
 {
 	int rc = vs_usbin_open(ctx, a->path, &a->usbin, err);
 
@@ -71,7 +71,13 @@ static int open_usbin(struct vs_ctx *ctx, struct vs_answers *a,
 		return rc;
 	a->n_queries = vs_usbin_queries(a->usbin);
 	a->n_columns = vs_usbin_k(a->usbin);
-	return 0;
+	if (a->n_columns != 0 || allow_range)
+		return 0;
+	return vs_fail(err, VS_EDATA,
+		       "%s: is the truth of a range search, %" PRIu64
+		       " queries with %" PRIu64 " results in all; expected k "
+		       "results of each query; give it with --truth",
+		       a->path, a->n_queries, vs_usbin_total(a->usbin));
 }
 
 static bool ends_with(const char *path, const char *tail)
@@ -81,7 +87,7 @@ static bool ends_with(const char *path, const char *tail)
 	return n >= m && strcmp(path + n - m, tail) == 0;
 }
 
-int vs_answers_open(struct vs_ctx *ctx, const char *path,
+int vs_answers_open(struct vs_ctx *ctx, const char *path, bool allow_range,
 		    struct vs_answers *out, struct vs_err *err)
 {
 	int rc;
@@ -91,10 +97,11 @@ int vs_answers_open(struct vs_ctx *ctx, const char *path,
 	if (ends_with(path, ".vsh"))
 		rc = open_hits(ctx, out, err);
 	else if (ends_with(path, ".usbin") || ends_with(path, ".usbin.zst"))
-		rc = open_usbin(ctx, out, err);
+		rc = open_usbin(ctx, out, allow_range, err);
 	else
 		rc = open_vecs(ctx, out, err);
-	if (rc == VS_EDATA && out->vecs == NULL && !ends_with(path, ".vsh"))
+	if (rc == VS_EDATA && out->vecs == NULL && out->usbin == NULL &&
+	    !ends_with(path, ".vsh"))
 		rc = refuse_container(path, rc, err);
 	if (rc != 0)
 		vs_answers_close(ctx, out);
@@ -168,6 +175,23 @@ int vs_answers_read(struct vs_ctx *ctx, struct vs_answers *a, uint64_t first,
 		ids[i] = (uint64_t)id;
 	}
 	return 0;
+}
+
+uint32_t vs_answers_clean(struct vs_id_map *seen, uint64_t *ids, uint32_t n,
+			  uint64_t *n_repeated)
+{
+	uint32_t i, left = 0;
+
+	vs_id_map_clear(seen);
+	for (i = 0; i < n; i++) {
+		if (ids[i] == VS_ID_NONE)
+			continue;
+		if (vs_id_map_put(seen, ids[i], left) == VS_ID_MAP_NONE)
+			ids[left++] = ids[i];
+		else
+			(*n_repeated)++;
+	}
+	return left;
 }
 
 bool vs_answers_has_distances(const struct vs_answers *a)

@@ -3,6 +3,7 @@
 
 #include "op_int.h"
 #include "part.h"
+#include "turned.h"
 #include "unique.h"
 #include "vs/ckpt.h"
 #include "vs/manifest.h"
@@ -13,7 +14,9 @@ struct build {
 	struct vs_ctx *ctx;
 	const struct vs_build_args *args;
 	struct vs_part_rows rows;
-	struct vs_model *model; /* NULL for Flat */
+	struct vs_model *model; /* NULL where none is needed */
+	struct vs_transform *transform; /* where none is in a model */
+	struct vs_op_turned turned;
 	struct vs_shard_spec spec;
 	struct vs_op_id_facts facts; /* where ids are given */
 	char *out;
@@ -51,12 +54,10 @@ static int check_model(struct build *b, struct vs_err *err)
 /* A lone shard's fingerprint: rows, index, metric, model, ids if given. */
 static int fingerprint(struct build *b, struct vs_err *err)
 {
-	struct vs_digest quick, ids;
+	struct vs_digest quick;
 	struct vs_hasher *h;
 	int rc = vs_vecs_quick_digest(b->ctx, b->rows.stream.vecs, &quick, err);
 
-	if (rc == 0 && b->rows.stream.ids != NULL)
-		rc = vs_ids_quick_digest(b->ctx, b->rows.stream.ids, &ids, err);
 	if (rc == 0)
 		rc = vs_op_fingerprint_start(b->ctx, "shard", &h, err);
 	if (rc != 0)
@@ -67,34 +68,16 @@ static int fingerprint(struct build *b, struct vs_err *err)
 	if (b->model != NULL)
 		vs_hasher_add(h, b->model->fingerprint.b,
 			      sizeof(b->model->fingerprint.b));
-	if (b->rows.stream.ids != NULL) {
-		vs_hasher_add_text(h, "ids");
-		vs_hasher_add(h, ids.b, sizeof(ids.b));
-	} else if (b->rows.stream.id_base != 0) {
-		vs_hasher_add_text(h, "id-base");
-		vs_hasher_add_u64(h, b->rows.stream.id_base);
-	}
+	rc = vs_op_stream_add_ids(b->ctx, &b->rows.stream, h, err);
+	vs_op_add_nonfinite(h, b->args->io.nonfinite);
 	vs_op_fingerprint_end(b->ctx, h, &b->spec.fingerprint);
-	return 0;
-}
-
-/* --ids or --id-base. */
-static int name_rows(struct build *b, struct vs_err *err)
-{
-	const struct vs_build_args *args = b->args;
-	const char *name = vs_vecs_name(b->rows.stream.vecs);
-
-	b->rows.stream.id_base = args->id_base;
-	if (args->ids != NULL)
-		return vs_ids_open(b->ctx, args->ids, b->rows.n_rows, name,
-				   &b->rows.stream.ids, err);
-	return vs_op_check_id_base(name, args->id_base, b->rows.n_rows, err);
+	return rc;
 }
 
 static int prepare_lone(struct build *b, struct vs_err *err)
 {
 	const struct vs_op_io *io = &b->args->io;
-	struct vs_vecs_options opt = vs_op_reading(io);
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
 	int rc;
 
 	opt.native_f16 = true;
@@ -106,9 +89,11 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 	b->rows.stream.end = b->rows.n_rows;
 	b->rows.id_max = b->args->id_base + b->rows.n_rows - 1;
 	b->rows.ids_given = b->args->ids != NULL;
-	rc = name_rows(b, err);
+	rc = vs_op_stream_name(b->ctx, &b->rows.stream, b->args->ids,
+			       b->args->id_base, err);
 	if (rc != 0)
 		return rc;
+	b->spec.drops = io->nonfinite == VS_ROWS_DROP;
 	b->spec.metric = b->args->metric;
 	if (b->args->model != NULL) {
 		rc = vs_model_open(b->ctx, b->args->model, &b->model, err);
@@ -119,7 +104,7 @@ static int prepare_lone(struct build *b, struct vs_err *err)
 		rc = check_model(b, err);
 	} else {
 		rc = vs_factory_parse(b->args->index, &b->spec.index, err);
-		if (rc == 0 && b->spec.index.family != VS_FAMILY_FLAT)
+		if (rc == 0 && vs_factory_needs_model(&b->spec.index))
 			rc = vs_fail(err, VS_EUSAGE,
 				     "%s needs a model: train it with "
 				     "vs-train -i %s and give it with -M",
@@ -190,7 +175,8 @@ static int prepare_part(struct build *b, struct vs_err *err)
 		rc = open_rows(b, err);
 	if (rc == 0)
 		rc = vs_factory_parse(m->index, &b->spec.index, err);
-	if (rc == 0 && (b->spec.index.family == VS_FAMILY_IVF) !=
+	if (rc == 0 && (vs_factory_needs_model(&b->spec.index) ||
+			vs_factory_has_ranges(&b->spec.index, m->dtype)) !=
 			       (m->model_file != NULL))
 		rc = vs_fail(err, VS_EDATA,
 			     "%s: generation %llu has index %s and %s model",
@@ -200,6 +186,7 @@ static int prepare_part(struct build *b, struct vs_err *err)
 		rc = open_model(b, err);
 	if (rc != 0)
 		return rc;
+	b->spec.drops = m->drop_nonfinite;
 	b->spec.metric = m->metric;
 	b->spec.fingerprint = m->shards[b->shard].fingerprint;
 	b->out = vs_manifest_shard_path(b->ctx, m, b->shard, err);
@@ -212,16 +199,12 @@ static int recheck(struct build *b, const struct vs_source *src,
 {
 	struct vs_shard *s;
 	struct vs_digest full;
-	uint64_t centroids = 0;
 	int rc = vs_shard_open(b->ctx, b->out, &s, err);
 
 	if (rc != 0)
 		return rc;
-	if (b->model != NULL)
-		centroids = vs_hash64(b->model->centroids,
-				      (size_t)b->model->index.nlist *
-					      b->model->dim * sizeof(float));
-	if (centroids != vs_shard_centroids_hash(s))
+	if (b->model != NULL &&
+	    vs_model_hash(b->model) != vs_shard_trained_hash(s))
 		rc = vs_fail(err, VS_ECREATE,
 			     "%s: was built with another model of the same "
 			     "parameters; use --replace to build it again",
@@ -246,11 +229,41 @@ static int recheck(struct build *b, const struct vs_source *src,
 	return rc;
 }
 
-static int already_done(struct build *b, const struct vs_source *src,
+/* Rows that are not finite are none of the source.  A shard of a collection
+ * may lose all of its rows by that, as it may have none. */
+static int leave_holes(struct build *b, struct vs_source *src,
+		       struct vs_err *err)
+{
+	uint64_t all = b->rows.n_rows;
+	int rc;
+
+	if (!b->spec.drops)
+		return 0;
+	rc = vs_op_stream_leave_holes(b->ctx, &b->rows.stream, &b->rows.n_rows,
+				      err);
+	if (rc != 0)
+		return rc;
+	if (b->rows.n_rows == 0 && b->manifest == NULL)
+		return vs_fail(err, VS_EDATA,
+			       "%s: none of its %llu rows is finite; expected "
+			       "one at least", src->name,
+			       (unsigned long long)all);
+	b->spec.n_dropped = all - b->rows.n_rows;
+	vs_op_stream_source(&b->rows.stream, b->rows.n_rows, b->rows.id_max,
+			    src);
+	b->ctx->work.n_rows = src->n_rows;
+	return 0;
+}
+
+static int already_done(struct build *b, struct vs_source *src,
 			struct vs_err *err)
 {
-	int rc = b->args->io.recheck ? recheck(b, src, err) : 0;
+	int rc = 0;
 
+	if (b->args->io.recheck)
+		rc = leave_holes(b, src, err);
+	if (rc == 0 && b->args->io.recheck)
+		rc = recheck(b, src, err);
 	b->ctx->work.already = rc == 0;
 	/* A run that was killed just after it had published. */
 	if (rc == 0 && b->args->io.plan == NULL)
@@ -280,9 +293,45 @@ static int plan(struct build *b, const struct vs_source *src,
 
 	vs_op_plan(p, "vectors", b->out);
 	p->n_rows = src->n_rows;
-	p->dim = src->dim;
-	p->dtype = src->dtype;
+	p->dim = src->raw_dim;
+	p->dtype = src->raw_dtype;
 	return vs_shard_build(b->ctx, b->out, &b->spec, src, err);
+}
+
+/* What the model does to rows, or what needs no model: L2norm. */
+static int find_transform(struct build *b, struct vs_err *err)
+{
+	uint32_t dim = vs_vecs_dim(b->rows.stream.vecs);
+	int rc;
+
+	if (b->model != NULL) {
+		b->spec.transform = b->model->transform;
+		return 0;
+	}
+	rc = vs_transform_create(b->ctx, &b->spec.index, b->spec.metric, dim,
+				 &b->transform, err);
+	b->spec.transform = b->transform;
+	return rc;
+}
+
+/* Builds from src, or from what a transform makes of it. */
+static int build_from(struct build *b, const struct vs_source *src,
+		      struct vs_err *err)
+{
+	struct vs_source turned;
+	int rc = find_transform(b, err);
+
+	if (rc == 0 && b->spec.transform != NULL) {
+		b->turned.halves = b->spec.index.code == VS_CODE_SQFP16;
+		rc = vs_op_turned_source(&b->turned, b->ctx, src,
+					 b->spec.transform, &turned, err);
+		src = &turned;
+	}
+	if (rc != 0)
+		return rc;
+	return b->spec.plan != NULL ? plan(b, src, err) :
+				      vs_shard_build(b->ctx, b->out, &b->spec,
+						     src, err);
 }
 
 static int build(struct build *b, struct vs_err *err)
@@ -302,6 +351,9 @@ static int build(struct build *b, struct vs_err *err)
 	b->ctx->work.n_rows = src.n_rows;
 	b->rows.stream.refuse_zeros = b->spec.metric == VS_COSINE &&
 				      b->args->io.zero == VS_ZERO_REFUSE;
+	/* After a transform its results must fit. */
+	b->rows.stream.refuse_wide = b->spec.index.code == VS_CODE_SQFP16 &&
+				     !vs_factory_has_transform(&b->spec.index);
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);
 	b->spec.plan = b->args->io.plan;
@@ -315,12 +367,12 @@ static int build(struct build *b, struct vs_err *err)
 			return already_done(b, &src, err);
 	}
 	if (rc >= 0)
+		rc = leave_holes(b, &src, err);
+	if (rc == 0)
 		rc = check_ids(b, &src, err);
-	if (rc == 0 && b->spec.plan != NULL)
-		return plan(b, &src, err);
 	if (rc == 0)
-		rc = vs_shard_build(b->ctx, b->out, &b->spec, &src, err);
-	if (rc == 0)
+		rc = build_from(b, &src, err);
+	if (rc == 0 && b->spec.plan == NULL)
 		vs_ctx_log(b->ctx, VS_LOG_INFO, "%s: %s, %llu rows of %s",
 			   b->out, b->spec.index.text,
 			   (unsigned long long)b->rows.n_rows, src.name);
@@ -348,6 +400,11 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		return vs_fail(err, VS_EUSAGE,
 			       "--force-rows does not go with -c: %s knows how "
 			       "many rows its inputs have", args->collection);
+	if (args->collection != NULL && args->io.nonfinite != VS_ROWS_REFUSE)
+		return vs_fail(err, VS_EUSAGE,
+			       "--nonfinite does not go with -c: %s knows what "
+			       "becomes of such rows; give it to vs-shard "
+			       "create", args->collection);
 	if (args->collection == NULL && args->split != NULL)
 		return vs_fail(err, VS_EUSAGE,
 			       "--split goes with -c COLLECTION");
@@ -358,9 +415,9 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		return vs_fail(err, VS_EUSAGE,
 			       "--ids and --id-base do not go with -c: %s "
 			       "knows its ids", args->collection);
-	if (args->ids != NULL && args->id_base != 0)
-		return vs_fail(err, VS_EUSAGE,
-			       "--id-base beside --ids; expected one of them");
+	rc = vs_op_check_id_options(args->ids, args->id_base, err);
+	if (rc != 0)
+		return rc;
 	rc = args->collection != NULL ? 0 :
 					vs_op_check_out(ctx, args->io.out,
 							args->io.inputs,
@@ -369,8 +426,12 @@ int vs_op_build(struct vs_ctx *ctx, const struct vs_build_args *args,
 		rc = vs_op_check_out(ctx, args->io.out, &args->model, 1, err);
 	if (rc == 0 && args->ids != NULL)
 		rc = vs_op_check_out(ctx, args->io.out, &args->ids, 1, err);
+	if (rc == 0 && args->collection == NULL)
+		rc = vs_cont_check_name(ctx, args->io.out, VS_KIND_SHARD, err);
 	if (rc == 0)
 		rc = build(&b, err);
+	vs_op_turned_clear(&b.turned);
+	vs_transform_destroy(ctx, b.transform);
 	vs_part_rows_close(ctx, &b.rows);
 	vs_model_destroy(ctx, b.model);
 	vs_manifest_destroy(ctx, b.manifest);

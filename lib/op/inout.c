@@ -22,3 +22,18 @@ struct vs_vecs_options vs_op_reading(const struct vs_op_io *io)
 					 .directories = true,
 					 .force_rows = io->force_rows };
 }
+
+struct vs_vecs_options vs_op_reading_vectors(const struct vs_op_io *io)
+{
+	struct vs_vecs_options opt = vs_op_reading(io);
+
+	opt.nonfinite = io->nonfinite == VS_ROWS_DROP ? VS_NONFINITE_HOLES :
+							VS_NONFINITE_OFFER;
+	return opt;
+}
+
+void vs_op_add_nonfinite(struct vs_hasher *h, enum vs_nonfinite nonfinite)
+{
+	if (nonfinite == VS_ROWS_DROP)
+		vs_hasher_add_text(h, "nonfinite-drop");
+}

@@ -103,3 +103,33 @@ void vs_interval(const struct vs_interval_counts *c, double confidence,
 	*low = *low < 0 ? 0 : *low;
 	*high = *high > 1 ? 1 : *high;
 }
+
+void vs_interval_add(struct vs_interval_shares *s, double share)
+{
+	double from_old = share - s->mean;
+
+	if (s->n == 0 || share < s->low)
+		s->low = share;
+	if (s->n == 0 || share > s->high)
+		s->high = share;
+	s->n++;
+	s->mean += from_old / (double)s->n;
+	s->squares += from_old * (share - s->mean);
+}
+
+void vs_interval_of_shares(const struct vs_interval_shares *s,
+			   double confidence, double *low, double *high)
+{
+	double n = (double)s->n, half;
+
+	if (s->low == s->high) {
+		wilson(s->low, n, vs_student(confidence, 0), low, high);
+	} else {
+		half = vs_student(confidence, s->n - 1) *
+		       sqrt(s->squares / (n - 1) / n);
+		*low = s->mean - half;
+		*high = s->mean + half;
+	}
+	*low = *low < 0 ? 0 : *low;
+	*high = *high > 1 ? 1 : *high;
+}

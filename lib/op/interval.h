@@ -21,6 +21,20 @@ struct vs_interval_counts {
 void vs_interval(const struct vs_interval_counts *c, double confidence,
 		 double *low, double *high);
 
+/* The same for shares of different things: sums of n shares in [0, 1] and what
+ * follows from them, by the method of B. P. Welford, "Note on a method for
+ * calculating corrected sums of squares and products" (1962), in their order. */
+struct vs_interval_shares {
+	uint64_t n;
+	double mean;
+	double squares;	  /* sum of (share - mean)^2 */
+	double low, high; /* the least and the largest share */
+};
+void vs_interval_add(struct vs_interval_shares *s, double share);
+/* n > 0 */
+void vs_interval_of_shares(const struct vs_interval_shares *s,
+			   double confidence, double *low, double *high);
+
 /* The t that |T| stays below with the given probability, T having Student's
  * distribution with df degrees of freedom; the normal one for df 0. */
 double vs_student(double probability, uint64_t df);

@@ -1,4 +1,5 @@
 /* op.c - small things that several operations share. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,7 +75,8 @@ void vs_op_plan_hits(struct vs_plan *p, enum vs_hits_format format,
 	p->out_min = n_bytes;
 	p->out_max = n_bytes;
 	/* Distances wait for the last id where nothing can be left out. */
-	if (format == VS_HITS_USBIN && strcmp(p->out, "-") == 0)
+	if (format == VS_HITS_USBIN && (strcmp(p->out, "-") == 0 ||
+					strcmp(p->out, "/dev/stdout") == 0))
 		p->scratch = n_queries * k * 4;
 }
 
@@ -109,6 +111,42 @@ int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
 				       "cosine 0 of everything",
 				       vs_vecs_name(v),
 				       (unsigned long long)(first + i));
+	return 0;
+}
+
+int vs_op_check_id_options(const char *ids, uint64_t id_base,
+			   struct vs_err *err)
+{
+	if (ids == NULL || id_base == 0)
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "--id-base beside --ids; expected one of them");
+}
+
+int vs_op_check_halves(const struct vs_vecs *v, uint64_t first, size_t n,
+		       const void *rows, struct vs_err *err)
+{
+	const float *x = rows;
+	uint32_t dim = vs_vecs_dim(v), c;
+	size_t i;
+
+	if (vs_vecs_dtype(v) != VS_F32)
+		return 0;
+	for (i = 0; i < n; i++, x += dim) {
+		/* It is left out. */
+		if (vs_vecs_is_hole(v, x))
+			continue;
+		for (c = 0; c < dim && fabsf(x[c]) < VS_HALF_OVERFLOW; c++)
+			;
+		if (c < dim)
+			return vs_fail(err, VS_EDATA,
+				       "%s: row %llu has %.9g in dimension %u; "
+				       "halves go to 65504: scale the "
+				       "vectors, or build SQ8 or Flat",
+				       vs_vecs_name(v),
+				       (unsigned long long)(first + i),
+				       (double)x[c], c);
+	}
 	return 0;
 }
 
@@ -162,6 +200,13 @@ static int hash_source(struct vs_ctx *ctx, const struct vs_source *src,
 	return rc;
 }
 
+void vs_op_source_digest_head(const struct vs_source *src, struct vs_hasher *h)
+{
+	vs_hasher_add_u64(h, src->dtype);
+	vs_hasher_add_u64(h, src->dim);
+	vs_hasher_add_u64(h, src->n_rows);
+}
+
 int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 			struct vs_digest *out, struct vs_err *err)
 {
@@ -170,9 +215,7 @@ int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 
 	if (rc != 0)
 		return rc;
-	vs_hasher_add_u64(h, src->dtype);
-	vs_hasher_add_u64(h, src->dim);
-	vs_hasher_add_u64(h, src->n_rows);
+	vs_op_source_digest_head(src, h);
 	rc = hash_source(ctx, src, h, err);
 	vs_hasher_done(h, out);
 	vs_hasher_destroy(ctx, h);

@@ -18,8 +18,12 @@ int vs_op_check_out(struct vs_ctx *ctx, const char *out,
 		    const char *const *inputs, size_t n,
 		    struct vs_err *err) VS_MUST_CHECK;
 
-/* How the vectors of io are read, but for native_f16. */
+/* How the queries of io are read, and how its vectors are, but for
+ * native_f16. */
 struct vs_vecs_options vs_op_reading(const struct vs_op_io *io);
+struct vs_vecs_options vs_op_reading_vectors(const struct vs_op_io *io);
+/* Adds --nonfinite to a fingerprint, unless it is the default. */
+void vs_op_add_nonfinite(struct vs_hasher *h, enum vs_nonfinite nonfinite);
 
 /* What a search did, into ctx->work. */
 void vs_op_note_report(struct vs_ctx *ctx, const struct vs_query_report *r);
@@ -45,10 +49,20 @@ static inline bool vs_op_types_agree(enum vs_dtype a, enum vs_dtype b)
 	return (a == VS_F16 ? VS_F32 : a) == (b == VS_F16 ? VS_F32 : b);
 }
 
+/* Is rounded to infinity, as is all above. */
+#define VS_HALF_OVERFLOW 65520.0f
+
 /* VS_EDATA when one of rows first..first+n-1 of v is all zeros. */
 int vs_op_check_zeros(const struct vs_vecs *v, uint64_t first, size_t n,
 		      const void *rows, struct vs_err *err) VS_MUST_CHECK;
 
+/* VS_EDATA when one of them, of floats, has an element that is no half. */
+int vs_op_check_halves(const struct vs_vecs *v, uint64_t first, size_t n,
+		       const void *rows, struct vs_err *err) VS_MUST_CHECK;
+
+/* VS_EUSAGE when there is a file of ids and an --id-base. */
+int vs_op_check_id_options(const char *ids, uint64_t id_base,
+			   struct vs_err *err) VS_MUST_CHECK;
 /* VS_EUSAGE when the last of n_rows ids from id_base on would be none. */
 int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,
 			struct vs_err *err) VS_MUST_CHECK;
@@ -57,6 +71,10 @@ int vs_op_check_id_base(const char *name, uint64_t id_base, uint64_t n_rows,
  * 2 MiB hold, or an eighth of the memory that is left; at least 1. */
 size_t vs_op_block_rows(struct vs_ctx *ctx, size_t row_bytes, uint64_t n_rows);
 
+/* The head of the full digest of src, for callers that hash rows as they
+ * go. */
+void vs_op_source_digest_head(const struct vs_source *src,
+			      struct vs_hasher *h);
 /* The full digest of what src gives from its start; reads it all. */
 int vs_op_source_digest(struct vs_ctx *ctx, const struct vs_source *src,
 			struct vs_digest *out,

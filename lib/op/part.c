@@ -110,7 +110,10 @@ static int not_whole(const struct opening *o, const char *path,
 static int open_vectors(struct opening *o, const char *path, struct vs_err *err)
 {
 	struct vs_vecs **vecs = &o->out->stream.vecs;
-	const struct vs_vecs_options opt = { .native_f16 = true };
+	const struct vs_vecs_options opt = {
+		.native_f16 = true,
+		.nonfinite = vs_manifest_nonfinite(o->m),
+	};
 	struct vs_digest d;
 	int rc = vs_vecs_open(o->ctx, &path, 1, &opt, vecs, err);
 

@@ -12,6 +12,20 @@ static const struct vs_cont_head *head_of(const struct vs_search *s)
 	return vs_shard_head(s->target.shard[0]);
 }
 
+static const struct vs_transform *transform_of(const struct vs_search *s)
+{
+	return vs_shard_transform(s->target.shard[0]);
+}
+
+struct vs_cont_head vs_search_wants(const struct vs_search *s)
+{
+	struct vs_cont_head head = *head_of(s);
+
+	if (transform_of(s) != NULL)
+		head.dtype = VS_F32;
+	return head;
+}
+
 /* All but the queries. */
 int vs_search_info(struct vs_search *s, struct vs_err *err)
 {
@@ -22,7 +36,7 @@ int vs_search_info(struct vs_search *s, struct vs_err *err)
 	info->k = s->args->k;
 	info->dim = head_of(s)->dim;
 	info->metric = head_of(s)->metric;
-	info->dtype = head_of(s)->dtype;
+	info->dtype = vs_shard_dtype(first);
 	info->model = *vs_shard_model(first);
 	info->collection = s->target.collection;
 	info->generation = s->target.generation;
@@ -69,7 +83,7 @@ static int fingerprint(struct vs_search *s, struct vs_err *err)
 		/* What it holds, not only what it was asked to hold. */
 		vs_hasher_add(h, vs_shard_input(shard)->b,
 			      sizeof(vs_shard_input(shard)->b));
-		vs_hasher_add_u64(h, vs_shard_centroids_hash(shard));
+		vs_hasher_add_u64(h, vs_shard_trained_hash(shard));
 		vs_hasher_add(h, s->info.sources[i].fingerprint.b,
 			      sizeof(s->info.sources[i].fingerprint.b));
 	}
@@ -103,10 +117,13 @@ int vs_search_name_output(struct vs_search *s, enum vs_hits_format format,
 
 uint64_t vs_search_query_bytes(const struct vs_search *s)
 {
+	uint32_t dim = vs_shard_dim(s->target.shard[0]);
 	uint64_t row = (uint64_t)head_of(s)->dim *
 		       vs_dtype_size(s->queries.form.to);
 
-	return vs_batch_bytes_per_query(s->args->k, head_of(s)->dim) + row +
+	if (transform_of(s) != NULL)
+		row += (uint64_t)dim * sizeof(float);
+	return vs_batch_bytes_per_query(s->args->k, dim) + row +
 	       8 * (uint64_t)s->params.nprobe + 16;
 }
 
@@ -120,12 +137,12 @@ static uint64_t block_queries(const struct vs_search *s)
 	return n == 0 ? 1 : n;
 }
 
-int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
-		   uint32_t *cells, struct vs_err *err)
+static int search_turned(struct vs_search *s, const struct vs_rows *rows,
+			 uint32_t *cells, struct vs_err *err)
 {
 	struct vs_batch_spec spec = {
 		.metric = head_of(s)->metric,
-		.dtype = head_of(s)->dtype,
+		.dtype = vs_shard_row_dtype(s->target.shard[0]),
 		.queries = *rows,
 		.k = s->args->k,
 	};
@@ -151,6 +168,28 @@ int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
 		rc = vs_sink_append(s->ctx, s->sink, hits, rows->n, err);
 	}
 	vs_batch_destroy(s->ctx, b);
+	return rc;
+}
+
+int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
+		   uint32_t *cells, struct vs_err *err)
+{
+	const struct vs_transform *t = transform_of(s);
+	struct vs_rows turned = { NULL, rows->n, 0, VS_F32 };
+	float *p;
+	int rc;
+
+	if (t == NULL)
+		return search_turned(s, rows, cells, err);
+	p = vs_alloc(s->ctx, rows->n, t->d_out * sizeof(*p), "queries", err);
+	if (p == NULL)
+		return VS_ENOMEM;
+	turned.p = p;
+	turned.dim = t->d_out;
+	rc = vs_transform_apply(s->ctx, t, rows, s->queries.form.name, p, err);
+	if (rc == 0)
+		rc = search_turned(s, &turned, cells, err);
+	vs_free(s->ctx, p);
 	return rc;
 }
 
@@ -253,21 +292,24 @@ int vs_search_coarse(struct vs_search *s, struct vs_err *err)
 	const struct vs_shard *first = s->target.shard[0];
 	struct vs_rows centroids = { vs_shard_centroids(first),
 				     vs_shard_index(first)->nlist,
-				     head_of(s)->dim, VS_F32 };
+				     vs_shard_dim(first), VS_F32 };
+	enum vs_dtype rows = transform_of(s) != NULL ? VS_F32 :
+						       s->queries.form.to;
 
 	if (vs_shard_index(first)->family != VS_FAMILY_IVF)
 		return 0;
-	return vs_coarse_create(s->ctx, &centroids, s->queries.form.to,
-				&s->coarse, err);
+	return vs_coarse_create(s->ctx, &centroids, rows, &s->coarse, err);
 }
 
 static int prepare(struct vs_search *s, struct vs_err *err)
 {
+	struct vs_cont_head head;
 	int rc = vs_search_open(s, err);
 
-	if (rc == 0)
-		rc = vs_op_queries_open(s->ctx, &s->args->io, head_of(s),
-					&s->queries, err);
+	if (rc != 0)
+		return rc;
+	head = vs_search_wants(s);
+	rc = vs_op_queries_open(s->ctx, &s->args->io, &head, &s->queries, err);
 	if (rc != 0)
 		return rc;
 	s->info.n_queries = vs_vecs_rows(s->queries.vecs);
@@ -299,11 +341,29 @@ static int already_done(struct vs_search *s, enum vs_hits_format format,
 	return 0;
 }
 
-static void plan(struct vs_search *s, enum vs_hits_format format)
+/* The memory that the work will hold beside its blocks of queries. */
+static uint64_t bytes_beside(const struct vs_search *s,
+			     enum vs_hits_format format)
+{
+	const struct vs_factory *index = vs_shard_index(s->target.shard[0]);
+	uint64_t n = vs_sink_bytes(format, s->info.n_queries, s->args->k);
+
+	if (index->family == VS_FAMILY_IVF)
+		n += vs_coarse_bytes(index->nlist, head_of(s)->dim);
+	return n;
+}
+
+static int plan(struct vs_search *s, enum vs_hits_format format,
+		struct vs_err *err)
 {
 	struct vs_plan *p = s->args->io.plan;
-	uint64_t most = block_queries(s);
+	uint64_t most;
+	void *beside = vs_alloc(s->ctx, 1, bytes_beside(s, format),
+				"work areas", err);
 
+	if (beside == NULL)
+		return VS_ENOMEM;
+	most = block_queries(s);
 	vs_op_plan(p, "shards", s->out);
 	vs_op_plan_hits(p, format, s->info.n_queries, s->args->k);
 	p->n_rows = s->target.n_rows;
@@ -313,6 +373,8 @@ static void plan(struct vs_search *s, enum vs_hits_format format)
 	p->memory = atomic_load(&s->ctx->mem_now) +
 		    most * vs_search_query_bytes(s);
 	p->already = s->report->already;
+	vs_free(s->ctx, beside);
+	return 0;
 }
 
 static int run(struct vs_search *s, struct vs_err *err)
@@ -324,10 +386,8 @@ static int run(struct vs_search *s, struct vs_err *err)
 		rc = vs_hits_format_of(s->out, &format, err);
 	if (rc == 0)
 		rc = already_done(s, format, err);
-	if (rc == 0 && s->args->io.plan != NULL) {
-		plan(s, format);
-		return 0;
-	}
+	if (rc == 0 && s->args->io.plan != NULL)
+		return plan(s, format, err);
 	if (rc != 0 || s->report->already)
 		return rc;
 	rc = vs_search_coarse(s, err);

@@ -24,6 +24,9 @@ struct vs_search {
 
 /* Opens the target and learns how it is to be searched. */
 int vs_search_open(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+/* What queries must be like: the head of the shards, f32 where a transform
+ * comes first. */
+struct vs_cont_head vs_search_wants(const struct vs_search *s);
 /* Fills info but for what it says of the queries. */
 int vs_search_info(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
 /* "hits/" and existing directories take a file named after the part. */

@@ -71,6 +71,7 @@ static size_t block_queries(const struct vs_search *s)
 static int open_feed(struct vs_search *s, struct feed *f, struct vs_err *err)
 {
 	struct vs_op_query_form *form = &s->queries.form;
+	struct vs_cont_head head = vs_search_wants(s);
 	struct vs_vecs_stream_spec spec = {
 		.format = s->args->io.input_format,
 		.dim = s->info.dim,
@@ -78,7 +79,7 @@ static int open_feed(struct vs_search *s, struct feed *f, struct vs_err *err)
 	int rc;
 
 	/* The type that queries will have is that of the rows. */
-	form->to = s->info.dtype == VS_F16 ? VS_F32 : s->info.dtype;
+	form->to = head.dtype == VS_F16 ? VS_F32 : head.dtype;
 	f->most = block_queries(s);
 	spec.most = f->most;
 	rc = vs_vecs_stream_open(s->ctx, s->args->io.inputs[0], &spec,
@@ -88,8 +89,7 @@ static int open_feed(struct vs_search *s, struct feed *f, struct vs_err *err)
 	form->name = vs_vecs_stream_name(f->stream);
 	form->from = vs_vecs_stream_dtype(f->stream);
 	form->dim = s->info.dim;
-	return vs_op_query_form(form, vs_shard_head(s->target.shard[0]),
-				s->args->io.zero, err);
+	return vs_op_query_form(form, &head, s->args->io.zero, err);
 }
 
 static int make_room(struct vs_search *s, struct feed *f, struct vs_err *err)

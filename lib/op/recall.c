@@ -19,6 +19,7 @@
 #include "answers.h"
 #include "id_map.h"
 #include "interval.h"
+#include "range_recall.h"
 #include "vs/mem.h"
 #include "vs/num.h"
 #include "vs/op.h"
@@ -93,23 +94,6 @@ static bool is_tied(const struct recall *r, size_t a, size_t b)
 	return apart >= -TIE_ULPS && apart <= TIE_ULPS;
 }
 
-/* Takes pads and repeated ids out of a result; returns what is left. */
-static uint32_t clean(struct recall *r, uint64_t *ids)
-{
-	uint32_t i, n = 0;
-
-	vs_id_map_clear(&r->seen);
-	for (i = 0; i < r->hits.n_columns; i++) {
-		if (ids[i] == VS_ID_NONE)
-			continue;
-		if (vs_id_map_put(&r->seen, ids[i], n) == VS_ID_MAP_NONE)
-			ids[n++] = ids[i];
-		else
-			r->report->n_duplicates++;
-	}
-	return n;
-}
-
 static int want(struct recall *r, uint64_t query, uint64_t id, uint32_t rank,
 		struct vs_err *err)
 {
@@ -167,9 +151,11 @@ static int count_query(struct recall *r, uint64_t query, size_t q,
 {
 	uint64_t *ids = r->hit_ids + q * r->hits.n_columns;
 	size_t at = q * r->truth.n_columns;
-	uint32_t k = r->args->k, n = clean(r, ids), i, rank, found = 0;
+	uint32_t k = r->args->k, n, i, rank, found = 0;
 	int rc = collect(r, query, at, err);
 
+	n = vs_answers_clean(&r->seen, ids, r->hits.n_columns,
+			     &r->report->n_duplicates);
 	if (rc != 0)
 		return rc;
 	for (i = 0; i < n && i < k; i++) {
@@ -261,11 +247,12 @@ static int open_distances(struct recall *r, struct vs_err *err)
 
 static int open_all(struct recall *r, struct vs_err *err)
 {
-	const struct vs_hits_info *info;
-	int rc = vs_answers_open(r->ctx, r->args->hits, &r->hits, err);
+	int rc = vs_answers_open(r->ctx, r->args->hits, false, &r->hits,
+				 err);
 
 	if (rc == 0)
-		rc = vs_answers_open(r->ctx, r->args->truth, &r->truth, err);
+		rc = vs_answers_open(r->ctx, r->args->truth, true, &r->truth,
+				     err);
 	if (rc != 0)
 		return rc;
 	if (r->hits.n_queries != r->truth.n_queries)
@@ -279,10 +266,15 @@ static int open_all(struct recall *r, struct vs_err *err)
 			       "%s: holds no queries; expected at least one",
 			       r->hits.path);
 	rc = check_infos(r, err);
-	if (rc == 0)
-		rc = check_k(r->args->k, &r->hits, err);
-	if (rc == 0)
-		rc = check_k(r->args->k, &r->truth, err);
+	return rc == 0 ? check_k(r->args->k, &r->hits, err) : rc;
+}
+
+/* What the truth of k neighbours needs. */
+static int open_truth(struct recall *r, struct vs_err *err)
+{
+	const struct vs_hits_info *info;
+	int rc = check_k(r->args->k, &r->truth, err);
+
 	if (rc == 0)
 		rc = open_distances(r, err);
 	if (rc != 0)
@@ -422,6 +414,13 @@ int vs_op_recall(struct vs_ctx *ctx, const struct vs_recall_args *args,
 			"than 1",
 			args->confidence);
 	rc = open_all(&r, err);
+	if (rc == 0 && r.truth.n_columns == 0) {
+		rc = vs_op_range_recall(ctx, args, &r.hits, &r.truth, report,
+					err);
+		goto out;
+	}
+	if (rc == 0)
+		rc = open_truth(&r, err);
 	if (rc == 0) {
 		report->n_queries = r.hits.n_queries;
 		report->k = args->k;
@@ -433,6 +432,7 @@ int vs_op_recall(struct vs_ctx *ctx, const struct vs_recall_args *args,
 	}
 	if (rc == 0)
 		conclude(&r);
+out:
 	vs_answers_close(ctx, &r.hits);
 	vs_answers_close(ctx, &r.truth);
 	vs_vecs_close(ctx, r.distances);

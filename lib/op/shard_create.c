@@ -10,6 +10,7 @@
 #include "op_int.h"
 #include "shard_plan.h"
 #include "unique.h"
+#include "vs/file.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
 
@@ -27,6 +28,19 @@ struct create {
 	struct vs_manifest *m;
 };
 
+/* What can be read once only would be waited for by every shard. */
+static int check_file(const struct create *c, const char *path,
+		      const char *what, struct vs_err *err)
+{
+	if (strcmp(path, "-") != 0 && !vs_path_is_stream(c->ctx, path))
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s: can be read once only; a collection needs %s in "
+		       "files, which each of its shards can read; save it as "
+		       "one",
+		       path, what);
+}
+
 static int check_args(const struct create *c, struct vs_err *err)
 {
 	const struct vs_shard_create_args *args = c->args;
@@ -38,19 +52,23 @@ static int check_args(const struct create *c, struct vs_err *err)
 	if ((args->model == NULL) == (args->index == NULL))
 		return vs_fail(err, VS_EUSAGE,
 			       "expected either -M MODEL or -i INDEX");
-	if (args->ids != NULL && args->id_base != 0)
-		return vs_fail(err, VS_EUSAGE,
-			       "--id-base beside --ids; expected one of them");
+	rc = vs_op_check_id_options(args->ids, args->id_base, err);
+	if (rc != 0)
+		return rc;
 	if (args->io.replace || args->io.recheck)
 		return vs_fail(err, VS_EUSAGE,
 			       "a collection is never replaced, and always "
 			       "compared; --replace and --recheck have no "
 			       "meaning here");
-	for (i = 0; i < args->io.n_inputs; i++)
-		if (strcmp(args->io.inputs[i], "-") == 0)
-			return vs_fail(err, VS_EUSAGE,
-				       "a collection needs vectors in files, "
-				       "which each of its shards can read");
+	for (i = 0; i < args->io.n_inputs; i++) {
+		rc = check_file(c, args->io.inputs[i], "vectors", err);
+		if (rc != 0)
+			return rc;
+	}
+	if (args->ids != NULL)
+		rc = check_file(c, args->ids, "ids", err);
+	if (rc != 0)
+		return rc;
 	rc = vs_manifest_split(c->ctx, args->collection, &dir, &generation,
 			       err);
 	if (rc == 0 && generation != 0)
@@ -93,7 +111,7 @@ static int open_model(struct create *c, struct vs_err *err)
 static int open_inputs(struct create *c, struct vs_err *err)
 {
 	const struct vs_op_io *io = &c->args->io;
-	struct vs_vecs_options opt = vs_op_reading(io);
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
 	int rc;
 
 	opt.native_f16 = true;
@@ -106,7 +124,9 @@ static int open_inputs(struct create *c, struct vs_err *err)
 		rc = open_model(c, err);
 	} else {
 		rc = vs_factory_parse(c->args->index, &c->index, err);
-		if (rc == 0 && c->index.family != VS_FAMILY_FLAT)
+		if (rc == 0 &&
+		    (vs_factory_needs_model(&c->index) ||
+		     vs_factory_has_ranges(&c->index, vs_vecs_dtype(c->vecs))))
 			rc = vs_fail(err, VS_EUSAGE,
 				     "%s needs a model: train it with vs-train "
 				     "-i %s and give it with -M",
@@ -181,6 +201,7 @@ static int describe(struct create *c, struct vs_err *err)
 	m->dim = vs_vecs_dim(c->vecs);
 	m->n_rows = vs_vecs_rows(c->vecs);
 	m->input_format = c->args->io.input_format;
+	m->drop_nonfinite = c->args->io.nonfinite == VS_ROWS_DROP;
 	m->index = vs_strdup(c->ctx, c->index.text, err);
 	if (m->index == NULL)
 		return VS_ENOMEM;

@@ -147,7 +147,10 @@ static int write_record(struct split *s, struct vs_err *err)
 		.fingerprint = s->m->shards[s->i].fingerprint,
 		.n_rows = s->rows.n_rows,
 	};
-	const struct vs_vecs_options opt = { .native_f16 = true };
+	const struct vs_vecs_options opt = {
+		.native_f16 = true,
+		.nonfinite = vs_manifest_nonfinite(s->m),
+	};
 	struct vs_vecs *vecs = NULL;
 	struct vs_ids *ids = NULL;
 	int rc = vs_vecs_open(s->ctx, &path, 1, &opt, &vecs, err);

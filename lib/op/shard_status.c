@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shard_place.h"
 #include "target.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
@@ -20,7 +21,8 @@ void vs_collection_status_free(struct vs_ctx *ctx,
 struct look {
 	struct vs_ctx *ctx;
 	const struct vs_manifest *m;
-	uint64_t centroids; /* their hash; 0: not known, or none */
+	uint64_t trained; /* hash of it; 0: not known, or none */
+	const struct vs_place *place; /* --verify deep, else NULL */
 };
 
 /* What is wrong with a file is what is being looked for, and so is a disk that
@@ -63,11 +65,12 @@ static void check_shard(const struct look *k, uint32_t i,
 	struct vs_err why = { 0 };
 	int rc = vs_target_check_shard(k->m, i, s, &why);
 
-	if (rc == 0 && k->centroids != 0 &&
-	    vs_shard_centroids_hash(s) != k->centroids)
+	if (rc == 0 && k->trained != 0 &&
+	    vs_shard_trained_hash(s) != k->trained)
 		rc = vs_fail(&why, VS_EDATA,
-			     "%s: has other centroids than %s of %s; the model "
-			     "was replaced since: build it again",
+			     "%s: has other centroids or another rotation than "
+			     "%s of %s; the model was replaced since: build it "
+			     "again",
 			     vs_shard_path(s), k->m->model_file, k->m->dir);
 	if (rc == 0)
 		return;
@@ -93,17 +96,17 @@ static int look_at_shard(const struct look *k, uint32_t i,
 		return found(rc, &why, out, err);
 	if (s != NULL)
 		check_shard(k, i, s, out);
+	if (s != NULL && out->state == VS_SHARD_READY && k->place != NULL)
+		rc = vs_place_check(k->ctx, k->place, i, s, &why);
 	vs_shard_close(k->ctx, s);
-	return 0;
+	return rc != 0 ? found(rc, &why, out, err) : 0;
 }
 
 static void check_model(struct look *k, const char *path,
 			const struct vs_model *m, struct vs_shard_state *out)
 {
 	if (vs_digest_equal(&m->fingerprint, &k->m->model)) {
-		k->centroids = vs_hash64(m->centroids,
-					 (size_t)m->index.nlist * m->dim *
-						 sizeof(float));
+		k->trained = vs_model_hash(m);
 		return;
 	}
 	out->state = VS_SHARD_STALE;
@@ -136,10 +139,10 @@ static int look_at_model(struct look *k, struct vs_shard_state *out,
 }
 
 static int look_at_all(struct vs_ctx *ctx, struct vs_collection_status *out,
-		       struct vs_err *err)
+		       const struct vs_place *place, struct vs_err *err)
 {
 	const struct vs_manifest *m = out->manifest;
-	struct look k = { .ctx = ctx, .m = m };
+	struct look k = { .ctx = ctx, .m = m, .place = place };
 	uint32_t i;
 	int rc;
 
@@ -168,12 +171,17 @@ static int look_at_all(struct vs_ctx *ctx, struct vs_collection_status *out,
 int vs_op_shard_status(struct vs_ctx *ctx, const char *collection,
 		       struct vs_collection_status *out, struct vs_err *err)
 {
+	bool deep = ctx->verify == VS_VERIFY_DEEP;
+	struct vs_place place = { 0 };
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	rc = vs_manifest_open(ctx, collection, &out->manifest, err);
+	if (rc == 0 && deep)
+		rc = vs_place_open(ctx, out->manifest, &place, err);
 	if (rc == 0)
-		rc = look_at_all(ctx, out, err);
+		rc = look_at_all(ctx, out, deep ? &place : NULL, err);
+	vs_place_close(ctx, &place);
 	if (rc != 0)
 		vs_collection_status_free(ctx, out);
 	return rc;

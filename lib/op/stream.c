@@ -36,10 +36,36 @@ static int room_for_offsets(struct vs_ctx *ctx, struct vs_op_stream *s,
 	return rc;
 }
 
-/* Of rows at..at+n-1 the ids of those that belong; without select all do, with
- * it s->offsets says where they stand. */
-static int take_ids(struct vs_ctx *ctx, struct vs_op_stream *s, uint64_t at,
-		    size_t n, uint64_t *ids, size_t *got, struct vs_err *err)
+/* Whether not all rows of the range are given. */
+static bool is_sparse(const struct vs_op_stream *s)
+{
+	return s->select != NULL || s->n_holes != 0;
+}
+
+/* Of n ascending offsets from row at on those that are no holes. */
+static size_t skip_holes(const struct vs_op_stream *s, uint64_t at,
+			 uint32_t *offsets, size_t n)
+{
+	size_t lo = 0, hi = s->n_holes, mid, i, left = 0;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (s->hole[mid] < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (i = 0; i < n; i++) {
+		while (lo < s->n_holes && s->hole[lo] < at + offsets[i])
+			lo++;
+		if (lo == s->n_holes || s->hole[lo] != at + offsets[i])
+			offsets[left++] = offsets[i];
+	}
+	return left;
+}
+
+int vs_op_stream_take(struct vs_ctx *ctx, struct vs_op_stream *s, uint64_t at,
+		      size_t n, uint64_t *ids, size_t *got, struct vs_err *err)
 {
 	size_t i;
 	int rc = 0;
@@ -49,12 +75,16 @@ static int take_ids(struct vs_ctx *ctx, struct vs_op_stream *s, uint64_t at,
 		rc = vs_ids_read(ctx, s->ids, at, n, ids, err);
 	for (i = 0; s->ids == NULL && i < n; i++)
 		ids[i] = s->id_base + at + i;
-	if (rc != 0 || s->select == NULL)
+	if (rc != 0 || !is_sparse(s))
 		return rc;
 	rc = room_for_offsets(ctx, s, n, err);
 	if (rc != 0)
 		return rc;
-	*got = s->select(s->select_arg, ids, n, s->offsets);
+	if (s->select != NULL)
+		*got = s->select(s->select_arg, ids, n, s->offsets);
+	for (i = 0; s->select == NULL && i < n; i++)
+		s->offsets[i] = (uint32_t)i;
+	*got = skip_holes(s, at, s->offsets, *got);
 	for (i = 0; i < *got; i++)
 		ids[i] = ids[s->offsets[i]];
 	return 0;
@@ -73,23 +103,57 @@ static int next_rows(void *arg, struct vs_ctx *ctx, void *rows, uint64_t *ids,
 		n = (size_t)vs_min_u64(n, s->end - s->at);
 		if (n == 0)
 			return 0;
-		rc = take_ids(ctx, s, s->at, n, ids, got, err);
+		rc = vs_op_stream_take(ctx, s, s->at, n, ids, got, err);
 		if (rc == 0 && *got > 0)
 			rc = vs_vecs_read(ctx, s->vecs, s->at, n, rows, err);
 		if (rc == 0 && *got > 0 && s->refuse_zeros)
 			rc = vs_op_check_zeros(s->vecs, s->at, n, rows, err);
+		if (rc == 0 && *got > 0 && s->refuse_wide)
+			rc = vs_op_check_halves(s->vecs, s->at, n, rows, err);
 		s->at += n;
 	}
-	for (i = 0; rc == 0 && s->select != NULL && i < *got; i++)
+	for (i = 0; rc == 0 && is_sparse(s) && i < *got; i++)
 		if (s->offsets[i] != i)
 			memcpy(to + i * row_bytes,
 			       to + s->offsets[i] * row_bytes, row_bytes);
 	return rc;
 }
 
+int vs_op_stream_name(struct vs_ctx *ctx, struct vs_op_stream *s,
+		      const char *ids, uint64_t id_base, struct vs_err *err)
+{
+	const char *name = vs_vecs_name(s->vecs);
+	uint64_t n_rows = vs_vecs_rows(s->vecs);
+
+	s->id_base = id_base;
+	if (ids != NULL)
+		return vs_ids_open(ctx, ids, n_rows, name, &s->ids, err);
+	return vs_op_check_id_base(name, id_base, n_rows, err);
+}
+
+int vs_op_stream_add_ids(struct vs_ctx *ctx, const struct vs_op_stream *s,
+			 struct vs_hasher *h, struct vs_err *err)
+{
+	struct vs_digest ids;
+	int rc;
+
+	if (s->ids != NULL) {
+		rc = vs_ids_quick_digest(ctx, s->ids, &ids, err);
+		if (rc != 0)
+			return rc;
+		vs_hasher_add_text(h, "ids");
+		vs_hasher_add(h, ids.b, sizeof(ids.b));
+	} else if (s->id_base != 0) {
+		vs_hasher_add_text(h, "id-base");
+		vs_hasher_add_u64(h, s->id_base);
+	}
+	return 0;
+}
+
 void vs_op_stream_clear(struct vs_ctx *ctx, struct vs_op_stream *s)
 {
 	vs_free(ctx, s->offsets);
+	vs_free(ctx, s->hole);
 	vs_ids_close(ctx, s->ids);
 	vs_vecs_close(ctx, s->vecs);
 }
@@ -110,10 +174,10 @@ int vs_op_stream_walk(struct vs_ctx *ctx, struct vs_op_stream *s,
 			break;
 		}
 		n = (size_t)vs_min_u64(WALK_IDS, s->end - at);
-		rc = take_ids(ctx, s, at, n, ids, &got, err);
+		rc = vs_op_stream_take(ctx, s, at, n, ids, &got, err);
 		for (i = 0; rc == 0 && i < got; i++)
 			each(arg,
-			     at + (s->select != NULL ? s->offsets[i] : i),
+			     at + (is_sparse(s) ? s->offsets[i] : i),
 			     ids[i]);
 	}
 	vs_free(ctx, ids);
@@ -169,7 +233,7 @@ static int sample_rows(void *arg, struct vs_ctx *ctx, void *rows, size_t n,
 	m.row = vs_alloc(ctx, m.n, sizeof(*m.row), "sample", err);
 	if (m.row == NULL)
 		return VS_ENOMEM;
-	if (s->select != NULL)
+	if (is_sparse(s))
 		rc = vs_op_stream_walk(ctx, s, note_row, &m, err);
 	else
 		for (; m.got < m.n; m.got++)
@@ -191,6 +255,9 @@ void vs_op_stream_source(struct vs_op_stream *s, uint64_t n_rows,
 {
 	out->dim = vs_vecs_dim(s->vecs);
 	out->dtype = vs_vecs_dtype(s->vecs);
+	out->raw_dim = out->dim;
+	out->raw_dtype = out->dtype;
+	out->tee = NULL;
 	s->n_rows = n_rows;
 	out->n_rows = n_rows;
 	out->id_max = id_max;

@@ -68,7 +68,8 @@ int vs_target_check_shard(const struct vs_manifest *m, uint32_t i,
 			       vs_shard_path(s),
 			       (unsigned long long)m->generation, m->dir, i,
 			       m->n_shards);
-	if (h->n_rows != want->n_rows || h->dim != m->dim ||
+	if (h->n_rows + vs_shard_dropped(s) != want->n_rows ||
+	    h->dim != m->dim ||
 	    h->dtype != m->dtype || h->metric != m->metric ||
 	    !vs_digest_equal(vs_shard_model(s), &m->model))
 		return vs_fail(err, VS_EDATA,
@@ -86,21 +87,23 @@ int vs_target_check_shard(const struct vs_manifest *m, uint32_t i,
 	return 0;
 }
 
-/* Cells mean the same in all shards, and the first one's centroids serve. */
-static int share_centroids(struct vs_ctx *ctx, struct vs_target *t,
+/* Cells mean the same in all shards, and the first one's centroids serve, as
+ * does its transform. */
+static int share_model(struct vs_ctx *ctx, struct vs_target *t,
 			   struct vs_err *err)
 {
 	struct vs_shard *s = t->shard[t->n - 1];
 
 	if (t->n == 1)
 		return 0;
-	if (vs_shard_centroids_hash(s) != vs_shard_centroids_hash(t->shard[0]))
+	if (vs_shard_trained_hash(s) != vs_shard_trained_hash(t->shard[0]))
 		return vs_fail(err, VS_EDATA,
-			       "%s: has other centroids than %s; one of them "
-			       "was built with a model that was replaced "
-			       "since: build both again", vs_shard_path(s),
+			       "%s: has other centroids or another rotation "
+			       "than %s; one of them was built with a model "
+			       "that was replaced since: build both again",
+			       vs_shard_path(s),
 			       vs_shard_path(t->shard[0]));
-	vs_shard_drop_centroids(ctx, s);
+	vs_shard_drop_model(ctx, s);
 	return 0;
 }
 
@@ -126,7 +129,7 @@ static int open_shard(struct vs_ctx *ctx, const struct vs_manifest *m,
 	t->n++;
 	rc = vs_target_check_shard(m, i, t->shard[t->n - 1], err);
 	if (rc == 0)
-		rc = share_centroids(ctx, t, err);
+		rc = share_model(ctx, t, err);
 	t->n_rows += vs_shard_head(t->shard[t->n - 1])->n_rows;
 	return rc;
 }

@@ -1,10 +1,14 @@
-/* train.c - vs-train: sample, cluster, write the model. */
+/* train.c - vs-train: sample, learn a transform, cluster what it makes of the
+ * sample, write the model. */
 #include <string.h>
 
 #include "op_int.h"
+#include "stream.h"
 #include "train_keep.h"
+#include "train_ranges.h"
 #include "vs/mem.h"
 #include "vs/rng.h"
+#include "vs/transform_file.h"
 #include "vs/widen.h"
 
 #define PER_CENTROID 256u     /* rows sampled for each centroid by default */
@@ -18,10 +22,12 @@ struct train {
 	struct vs_vecs *vecs;
 	struct vs_digest quick; /* quick digest of the vectors */
 	struct vs_model model;
+	uint64_t n_rows;  /* of the vectors that it may learn from */
 	uint64_t n_sample;
 	bool spherical;  /* of similarities: rows of the sample have length 1 */
 	bool wide;       /* the sample is f32, whatever the rows are */
 	uint8_t *sample; /* [n_sample] rows */
+	struct vs_train_ranges ranges;
 	struct vs_train_keep keep;
 	size_t block_rows;
 };
@@ -39,16 +45,22 @@ static int fingerprint(struct train *t, struct vs_err *err)
 	vs_hasher_add_u64(h, t->args->iterations);
 	vs_hasher_add_u64(h, t->args->seed);
 	vs_hasher_add(h, t->quick.b, sizeof(t->quick.b));
+	vs_op_add_nonfinite(h, t->args->io.nonfinite);
 	vs_op_fingerprint_end(t->ctx, h, &t->model.fingerprint);
 	return 0;
 }
 
 static int choose_sample_size(struct train *t, struct vs_err *err)
 {
-	uint64_t n = vs_vecs_rows(t->vecs), want = t->args->sample;
+	uint64_t n = t->n_rows, want = t->args->sample, rotate;
 
+	rotate = vs_transform_sample(&t->index, t->model.dim);
 	if (want == 0)
-		want = (uint64_t)t->index.nlist * PER_CENTROID;
+		want = t->index.family == VS_FAMILY_IVF ?
+			       (uint64_t)t->index.nlist * PER_CENTROID :
+			       vs_code8_sample(t->model.inner);
+	if (t->args->sample == 0 && want < rotate)
+		want = rotate;
 	t->n_sample = vs_min_u64(want, n);
 	if (t->n_sample < t->index.nlist)
 		return vs_fail(err, VS_EDATA,
@@ -67,7 +79,14 @@ static int choose_sample_size(struct train *t, struct vs_err *err)
 
 static void warn_of_few_rows(const struct train *t)
 {
-	if (t->n_sample < (uint64_t)t->index.nlist * PER_CENTROID_LOW)
+	if (vs_transform_sample(&t->index, t->model.dim) > 0 &&
+	    t->n_sample < t->model.dim)
+		vs_ctx_log(t->ctx, VS_LOG_WARN,
+			   "%llu rows train a rotation of %u dimensions: fewer "
+			   "than dimensions; give more rows",
+			   (unsigned long long)t->n_sample, t->model.dim);
+	if (t->index.family == VS_FAMILY_IVF &&
+	    t->n_sample < (uint64_t)t->index.nlist * PER_CENTROID_LOW)
 		vs_ctx_log(t->ctx, VS_LOG_WARN,
 			   "%llu rows train %u centroids: fewer than %u each; "
 			   "give more rows or a smaller nlist",
@@ -81,21 +100,37 @@ static size_t sample_row_bytes(const struct train *t)
 			 vs_vecs_row_bytes(t->vecs);
 }
 
+/* The sample as k-means sees it. */
 static struct vs_rows sample_rows(const struct train *t)
 {
-	struct vs_rows rows = { t->sample, t->n_sample, t->model.dim,
+	struct vs_rows rows = { t->sample, t->n_sample, t->model.inner,
 				t->wide ? VS_F32 : t->model.dtype };
 
 	return rows;
 }
 
-/* The sample and the state of k-means, which must fit together. */
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The sample beside what learns a transform, or beside what that makes of it,
+ * or the latter beside the state of k-means. */
 static uint64_t memory_need(const struct train *t)
 {
 	struct vs_rows rows = sample_rows(t);
+	uint64_t raw = t->n_sample * sample_row_bytes(t), inner = raw;
+	uint64_t kept = 0, need = 0;
 
-	return t->n_sample * sample_row_bytes(t) +
-	       vs_kmeans_bytes(&rows, t->index.nlist);
+	if (vs_factory_has_transform(&t->index)) {
+		kept = vs_transform_bytes(&t->index, t->model.dim);
+		inner = t->n_sample * rows.dim * sizeof(float);
+		need = raw + max_u64(inner, kept);
+	}
+	if (t->index.family == VS_FAMILY_IVF)
+		need = max_u64(need, inner + kept +
+				     vs_kmeans_bytes(&rows, t->index.nlist));
+	return max_u64(need, raw) + vs_train_ranges_bytes(t->ctx, &t->ranges);
 }
 
 /* Refuses before the input is read what would fail after hours of it. */
@@ -107,9 +142,9 @@ static int check_memory(struct train *t, struct vs_err *err)
 	if (need <= vs_mem_left(t->ctx))
 		return 0;
 	return vs_fail(err, VS_ENOMEM,
-		       "%s: %u centroids from %llu rows need %s; the ceiling "
-		       "is %s; raise --memory or give a smaller --sample",
-		       vs_vecs_name(t->vecs), t->index.nlist,
+		       "%s: %s from %llu rows needs %s; the ceiling is %s; "
+		       "raise --memory or give a smaller --sample",
+		       vs_vecs_name(t->vecs), t->index.text,
 		       (unsigned long long)t->n_sample,
 		       vs_format_size(need, want),
 		       vs_format_size(t->ctx->memory_max, most));
@@ -119,12 +154,14 @@ static void take_row(struct train *t, uint64_t taken, const uint8_t *row)
 {
 	uint8_t *to = t->sample + taken * sample_row_bytes(t);
 
+	if (t->model.transform == NULL)
+		vs_train_ranges_offer(&t->ranges, taken, row);
 	if (!t->wide) {
 		memcpy(to, row, vs_vecs_row_bytes(t->vecs));
 		return;
 	}
 	vs_row_widen(t->model.dtype, row, t->model.dim, (float *)(void *)to);
-	if (t->spherical)
+	if (t->spherical && t->model.transform == NULL)
 		vs_row_unit((float *)(void *)to, t->model.dim);
 }
 
@@ -135,8 +172,10 @@ static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
 			 struct vs_err *err)
 {
 	size_t row_bytes = vs_vecs_row_bytes(t->vecs), m, i;
-	uint64_t n = vs_vecs_rows(t->vecs), first, taken = 0;
+	uint64_t n = vs_vecs_rows(t->vecs), left = t->n_rows, first, taken = 0;
+	bool holes = t->n_rows < n;
 	struct vs_rng rng;
+	uint8_t *row;
 	int rc;
 
 	vs_rng_init(&rng, t->args->seed, VS_STREAM_SAMPLE);
@@ -152,10 +191,13 @@ static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
 		if (rc != 0)
 			return rc;
 		vs_hasher_add(h, block, m * row_bytes);
-		for (i = 0; i < m && taken < t->n_sample; i++)
-			if (vs_rng_below(&rng, n - first - i) <
-			    t->n_sample - taken)
-				take_row(t, taken++, block + i * row_bytes);
+		for (i = 0; i < m && taken < t->n_sample; i++) {
+			row = block + i * row_bytes;
+			if (holes && vs_vecs_is_hole(t->vecs, row))
+				continue;
+			if (vs_rng_below(&rng, left--) < t->n_sample - taken)
+				take_row(t, taken++, row);
+		}
 		vs_ctx_progress(t->ctx, "sample", first + m, n, "rows");
 	}
 	return 0;
@@ -170,7 +212,8 @@ static int read_sample(struct train *t, struct vs_err *err)
 
 	t->sample = vs_alloc(t->ctx, t->n_sample, sample_row_bytes(t),
 			     "training sample", err);
-	if (t->sample == NULL)
+	if (t->sample == NULL ||
+	    vs_train_ranges_alloc(t->ctx, &t->ranges, err) != 0)
 		return VS_ENOMEM;
 	t->block_rows = vs_op_block_rows(t->ctx, row_bytes,
 					 vs_vecs_rows(t->vecs));
@@ -187,43 +230,103 @@ static int read_sample(struct train *t, struct vs_err *err)
 	return rc;
 }
 
-static int cluster_and_write(struct train *t, struct vs_err *err)
+/* Learns the transform and puts what it makes of the sample in its place. */
+static int turn_sample(struct train *t, struct vs_err *err)
+{
+	struct vs_transform *tr = t->model.transform;
+	struct vs_rows raw = { t->sample, t->n_sample, t->model.dim, VS_F32 };
+	float *rows, *turned;
+	uint64_t i;
+	int rc;
+
+	if (tr == NULL)
+		return 0;
+	rows = (float *)(void *)t->sample;
+	rc = vs_transform_train(t->ctx, &t->index, rows, t->n_sample,
+				t->args->seed, tr, err);
+	if (rc != 0 || (t->index.family != VS_FAMILY_IVF && t->ranges.n == 0))
+		return rc;
+	turned = vs_alloc(t->ctx, t->n_sample, tr->d_out * sizeof(float),
+			  "training sample", err);
+	if (turned == NULL)
+		return VS_ENOMEM;
+	rc = vs_transform_apply(t->ctx, tr, &raw, vs_vecs_name(t->vecs),
+				turned, err);
+	for (i = 0; rc == 0 && i < t->n_sample; i++) {
+		float *row = turned + i * tr->d_out;
+
+		vs_train_ranges_offer(&t->ranges, i, (const uint8_t *)row);
+		if (t->spherical)
+			vs_row_unit(row, tr->d_out);
+	}
+	vs_free(t->ctx, t->sample);
+	t->sample = (uint8_t *)turned;
+	return rc;
+}
+
+static int cluster(struct train *t, struct vs_model_notes *notes,
+		   struct vs_err *err)
 {
 	struct vs_rows rows = sample_rows(t);
 	struct vs_kmeans_params params = { t->index.nlist, t->args->iterations,
 					   t->args->seed, &t->keep.kmeans,
 					   t->spherical };
-	struct vs_model_notes notes = {
-		.n_input = vs_vecs_rows(t->vecs),
-		.n_sample = t->n_sample,
-		.seed = t->args->seed,
-	};
 	struct vs_kmeans_result r;
-	int rc = vs_train_keep_start(&t->keep, &t->model, err);
+	int rc = vs_train_ranges_learn(t->ctx, &t->ranges, &t->model.ranges,
+				       err);
 
+	if (rc != 0 || t->index.family != VS_FAMILY_IVF)
+		return rc;
+	rc = vs_train_keep_start(&t->keep, &t->model, err);
 	if (rc == 0)
 		rc = vs_kmeans(t->ctx, &rows, &params, &r, err);
 	if (rc != 0)
 		return rc;
 	t->model.centroids = r.centroids;
-	notes.iterations = r.iterations;
-	notes.objective = r.objective;
-	notes.imbalance = r.imbalance;
-	notes.n_repaired = r.n_repaired;
-	rc = vs_model_write(t->ctx, t->args->io.out, &t->model, &notes,
-			    vs_op_how(t->args->io.replace), err);
-	if (rc == 0)
-		vs_train_keep_drop(&t->keep);
-	if (rc == 0)
+	notes->iterations = r.iterations;
+	notes->objective = r.objective;
+	notes->imbalance = r.imbalance;
+	notes->n_repaired = r.n_repaired;
+	return 0;
+}
+
+static void report(const struct train *t, const struct vs_model_notes *notes)
+{
+	const char *out = t->args->io.out, *index = t->index.text;
+	unsigned long long n = t->n_sample, of = notes->n_input;
+
+	if (t->index.family != VS_FAMILY_IVF)
+		vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: %s from %llu of %llu rows",
+			   out, index, n, of);
+	else
 		vs_ctx_log(t->ctx, VS_LOG_INFO,
 			   "%s: %s from %llu of %llu rows, %u iterations, "
 			   "mean squared distance %.6g, imbalance %.3f",
-			   t->args->io.out, t->index.text,
-			   (unsigned long long)t->n_sample,
-			   (unsigned long long)notes.n_input, r.iterations,
-			   r.objective, r.imbalance);
-	vs_free(t->ctx, r.centroids);
-	return rc;
+			   out, index, n, of, notes->iterations,
+			   notes->objective, notes->imbalance);
+}
+
+static int learn_and_write(struct train *t, struct vs_err *err)
+{
+	struct vs_model_notes notes = {
+		.n_input = vs_vecs_rows(t->vecs),
+		.drops = t->args->io.nonfinite == VS_ROWS_DROP,
+		.n_dropped = vs_vecs_rows(t->vecs) - t->n_rows,
+		.n_sample = t->n_sample,
+		.seed = t->args->seed,
+	};
+	int rc = turn_sample(t, err);
+
+	if (rc == 0)
+		rc = cluster(t, &notes, err);
+	if (rc == 0)
+		rc = vs_model_write(t->ctx, t->args->io.out, &t->model, &notes,
+				    vs_op_how(t->args->io.replace), err);
+	if (rc != 0)
+		return rc;
+	vs_train_keep_drop(&t->keep);
+	report(t, &notes);
+	return 0;
 }
 
 /* Compares the whole input, not only the blocks of the quick digest. */
@@ -285,7 +388,12 @@ static int plan(struct train *t, struct vs_err *err)
 	p->dtype = t->model.dtype;
 	p->n_passes = 1;
 	p->memory = memory_need(t);
-	vs_cont_sizes_raw(&sizes, (uint64_t)t->index.nlist * p->dim * 4);
+	if (t->index.family == VS_FAMILY_IVF)
+		vs_cont_sizes_raw(&sizes, (uint64_t)t->index.nlist *
+						  t->model.inner * 4);
+	if (t->ranges.n > 0)
+		vs_cont_sizes_raw(&sizes, vs_ranges_floats(t->model.inner) * 4);
+	vs_transform_sizes(&t->index, p->dim, &sizes);
 	vs_cont_sizes_small_zst(&sizes);
 	p->out_min = vs_cont_sizes_total(&sizes);
 	p->out_max = p->out_min;
@@ -300,10 +408,41 @@ static int plan(struct train *t, struct vs_err *err)
 	return check_memory(t, err);
 }
 
+/* Whether rows of this type have something to teach. */
+static int check_learns(const struct train *t, struct vs_err *err)
+{
+	const char *index = t->index.text;
+
+	if (vs_factory_needs_model(&t->index) ||
+	    vs_factory_has_ranges(&t->index, t->model.dtype))
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s of %s rows needs no training: build it with "
+		       "vs-build -i %s", index, vs_dtype_name(t->model.dtype),
+		       index);
+}
+
+/* Rows that are not finite are no rows to learn from.  The fingerprint has
+ * been made of a sample size that does not know them: it follows from the same
+ * input. */
+static int leave_holes(struct train *t, struct vs_err *err)
+{
+	struct vs_op_stream all = { .vecs = t->vecs, .end = t->n_rows };
+	int rc = vs_op_stream_leave_holes(t->ctx, &all, &t->n_rows, err);
+
+	all.vecs = NULL;
+	vs_op_stream_clear(t->ctx, &all);
+	if (rc == 0)
+		rc = choose_sample_size(t, err);
+	if (rc == 0)
+		vs_train_ranges_init(&t->ranges, &t->model, t->n_sample);
+	return rc;
+}
+
 static int train(struct train *t, struct vs_err *err)
 {
 	const struct vs_op_io *io = &t->args->io;
-	struct vs_vecs_options opt = vs_op_reading(io);
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
 	bool done = false;
 	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &t->vecs,
 			      err);
@@ -314,14 +453,27 @@ static int train(struct train *t, struct vs_err *err)
 	t->model.metric = t->args->metric;
 	t->model.dtype = vs_vecs_dtype(t->vecs);
 	t->model.dim = vs_vecs_dim(t->vecs);
-	t->ctx->work.n_rows = vs_vecs_rows(t->vecs);
+	t->n_rows = vs_vecs_rows(t->vecs);
+	t->ctx->work.n_rows = t->n_rows;
 	t->spherical = vs_metric_is_similarity(t->model.metric);
-	t->wide = t->spherical || t->model.dtype == VS_I8;
+	t->wide = t->spherical || t->model.dtype == VS_I8 ||
+		  vs_factory_has_transform(&t->index);
+	t->model.inner = vs_transform_dim(&t->index, t->model.dim);
 	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype, err);
+	if (rc == 0)
+		rc = check_learns(t, err);
+	if (rc == 0)
+		rc = vs_transform_check(&t->index, t->model.metric,
+					t->model.dim, err);
+	if (rc == 0)
+		rc = vs_transform_create(t->ctx, &t->index, t->model.metric,
+					 t->model.dim, &t->model.transform,
+					 err);
 	if (rc == 0)
 		rc = choose_sample_size(t, err);
 	if (rc != 0)
 		return rc;
+	vs_train_ranges_init(&t->ranges, &t->model, t->n_sample);
 	rc = vs_train_keep_init(&t->keep, t->ctx, io->out,
 				t->args->checkpoint_secs, err);
 	if (rc == 0)
@@ -334,11 +486,15 @@ static int train(struct train *t, struct vs_err *err)
 		rc = already_done(t, &done, err);
 	if (rc != 0 || done)
 		return rc;
+	if (io->nonfinite == VS_ROWS_DROP)
+		rc = leave_holes(t, err);
+	if (rc != 0)
+		return rc;
 	warn_of_few_rows(t);
 	rc = check_memory(t, err);
 	if (rc == 0)
 		rc = read_sample(t, err);
-	return rc == 0 ? cluster_and_write(t, err) : rc;
+	return rc == 0 ? learn_and_write(t, err) : rc;
 }
 
 int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
@@ -347,16 +503,23 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 	struct train t = { .ctx = ctx, .args = args };
 	int rc = vs_factory_parse(args->index, &t.index, err);
 
-	if (rc == 0 && t.index.family == VS_FAMILY_FLAT)
+	if (rc == 0 && !vs_factory_needs_model(&t.index) &&
+	    !vs_factory_has_ranges(&t.index, VS_F32))
 		rc = vs_fail(err, VS_EUSAGE,
-			     "Flat needs no training: build it with "
-			     "vs-build -i Flat");
+			     "%s needs no training: build it with "
+			     "vs-build -i %s", t.index.text, t.index.text);
 	if (rc == 0)
 		rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,
 				     args->io.n_inputs, err);
 	if (rc == 0)
+		rc = vs_cont_check_name(ctx, args->io.out, VS_KIND_MODEL, err);
+	if (rc == 0)
 		rc = train(&t, err);
 	vs_train_keep_clear(&t.keep);
+	vs_train_ranges_free(ctx, &t.ranges);
+	vs_code8_free(ctx, &t.model.ranges);
+	vs_transform_destroy(ctx, t.model.transform);
+	vs_free(ctx, t.model.centroids);
 	vs_free(ctx, t.sample);
 	vs_vecs_close(ctx, t.vecs);
 	return rc;

@@ -82,7 +82,7 @@ int vs_train_keep_start(struct vs_train_keep *k, const struct vs_model *model,
 	k->file.kind = VS_CKPT_KMEANS;
 	k->file.head = k->head;
 	k->file.n_head = sizeof(k->head);
-	k->file.n_data = (size_t)model->index.nlist * model->dim *
+	k->file.n_data = (size_t)model->index.nlist * model->inner *
 			 sizeof(float);
 	k->kmeans.load = load;
 	k->kmeans.save = save;

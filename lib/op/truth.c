@@ -8,6 +8,8 @@
 
 #include "op_int.h"
 #include "queries.h"
+#include "truth_paths.h"
+#include "unique.h"
 #include "vs/host.h"
 #include "vs/mem.h"
 #include "vs/panel.h"
@@ -19,7 +21,9 @@
 struct truth {
 	struct vs_ctx *ctx;
 	const struct vs_truth_args *args;
-	struct vs_vecs *vecs;
+	struct vs_op_stream stream; /* the vectors and their ids */
+	struct vs_source source;    /* that it is */
+	struct vs_op_id_facts facts; /* where ids are given */
 	struct vs_op_queries queries;
 	struct vs_digest base;  /* quick digest of the vectors */
 	struct vs_hasher *hash; /* makes the full one; NULL when it is made */
@@ -33,16 +37,16 @@ struct truth {
 	size_t block_rows; /* a multiple of VS_PANEL_ROWS */
 	size_t row_bytes, panel_bytes;
 	uint8_t *rows;   /* [block_rows] */
+	uint64_t *ids;
 	uint8_t *panels;
 	int32_t *terms; /* i32, or the bits of f32 */
 	uint32_t *norms;
-	uint64_t first; /* ordinal of its first row */
-	size_t n;       /* rows in it */
+	size_t n; /* rows in it */
 };
 
 static enum vs_dtype dtype_of(const struct truth *t)
 {
-	return vs_vecs_dtype(t->vecs);
+	return t->source.dtype;
 }
 
 /* Packs one panel of the block.  Rows past the end pass no tile or are dropped
@@ -52,7 +56,7 @@ static int pack_one(void *arg, size_t panel, unsigned thread,
 {
 	struct truth *t = arg;
 	struct vs_panel_kind kind = { dtype_of(t), t->args->metric,
-				      vs_vecs_dim(t->vecs), false };
+				      t->source.dim, false };
 	const void *rows[VS_PANEL_ROWS];
 	size_t i, row;
 
@@ -81,9 +85,9 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	out->norms = t->norms + row;
 	out->codes = NULL;
 	out->slack = NULL;
-	out->ids = NULL;
-	out->id_size = 8;
-	out->id_base = t->first + row;
+	out->ids = t->ids + row;
+	out->id_size = sizeof(*t->ids);
+	out->id_base = 0;
 	out->n_rows = vs_min_u64(t->n - row, n * VS_PANEL_ROWS);
 	return 0;
 }
@@ -94,16 +98,11 @@ static int scan_block(struct truth *t, struct vs_batch *b, struct vs_err *err)
 	struct vs_scan scan = {
 		.n_cells = 1, .cell_rows = &n_rows, .view = view, .arg = t,
 	};
-	int rc = vs_vecs_read(t->ctx, t->vecs, t->first, t->n, t->rows, err);
+	int rc;
 
-	if (rc == 0 && t->args->metric == VS_COSINE &&
-	    t->args->io.zero == VS_ZERO_REFUSE && t->hash != NULL)
-		rc = vs_op_check_zeros(t->vecs, t->first, t->n, t->rows, err);
-	if (rc == 0 && t->hash != NULL)
+	if (t->hash != NULL)
 		vs_hasher_add(t->hash, t->rows, t->n * t->row_bytes);
-	if (rc == 0)
-		rc = vs_par_for(t->ctx, (size_t)vs_panels_of(t->n), pack_one,
-				t, err);
+	rc = vs_par_for(t->ctx, (size_t)vs_panels_of(t->n), pack_one, t, err);
 	return rc == 0 ? vs_batch_scan(t->ctx, b, &scan, err) : rc;
 }
 
@@ -113,21 +112,67 @@ static int open_sink(struct truth *t, struct vs_err *err)
 			      &t->fingerprint, &t->sink, err);
 }
 
+/* Where ids are given, the identity of what was searched is theirs, too. */
+static int add_ids_digest(struct truth *t, struct vs_digest *full,
+			  struct vs_err *err)
+{
+	struct vs_hasher *h;
+	int rc;
+
+	if (t->stream.ids == NULL)
+		return 0;
+	rc = vs_hasher_create(t->ctx, &h, err);
+	if (rc != 0)
+		return rc;
+	vs_hasher_add(h, full->b, sizeof(full->b));
+	vs_hasher_add(h, t->facts.digest.b, sizeof(t->facts.digest.b));
+	vs_hasher_done(h, full);
+	vs_hasher_destroy(t->ctx, h);
+	return 0;
+}
+
 /* A .vsh begins with the full digest of the vectors, which --recheck compares.
  * It is known after the first pass: then the output, so far empty, starts
  * anew. */
 static int put_full_digest(struct truth *t, struct vs_err *err)
 {
+	int rc;
+
 	if (t->hash == NULL)
 		return 0;
 	vs_hasher_done(t->hash, &t->info.sources[0].fingerprint);
 	vs_hasher_destroy(t->ctx, t->hash);
 	t->hash = NULL;
+	t->stream.refuse_zeros = false;
+	rc = add_ids_digest(t, &t->info.sources[0].fingerprint, err);
+	if (rc != 0)
+		return rc;
 	if (t->format != VS_HITS_VSH)
 		return 0;
 	vs_sink_abort(t->ctx, t->sink);
 	t->sink = NULL;
 	return open_sink(t, err);
+}
+
+/* All vectors, from the first on. */
+static int scan_stream(struct truth *t, struct vs_batch *b, struct vs_err *err)
+{
+	const struct vs_source *src = &t->source;
+	uint64_t done = 0;
+	int rc = src->rewind(src->arg, t->ctx, err);
+
+	while (rc == 0) {
+		if (vs_ctx_stopping(t->ctx))
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
+		rc = src->next(src->arg, t->ctx, t->rows, t->ids,
+			       t->block_rows, &t->n, err);
+		if (rc != 0 || t->n == 0)
+			break;
+		rc = scan_block(t, b, err);
+		done += t->n;
+		vs_ctx_progress(t->ctx, "truth", done, src->n_rows, "rows");
+	}
+	return rc;
 }
 
 /* All vectors for one block of queries. */
@@ -141,7 +186,6 @@ static int scan_all(struct truth *t, const struct vs_rows *queries,
 		.k = t->args->k,
 		.in_double = true,
 	};
-	uint64_t n = vs_vecs_rows(t->vecs);
 	const struct vs_hit *hits;
 	struct vs_batch *b;
 	double start = vs_host_secs();
@@ -149,13 +193,7 @@ static int scan_all(struct truth *t, const struct vs_rows *queries,
 
 	if (rc != 0)
 		return rc;
-	for (t->first = 0; rc == 0 && t->first < n; t->first += t->n) {
-		t->n = (size_t)vs_min_u64(t->block_rows, n - t->first);
-		rc = vs_ctx_stopping(t->ctx) ?
-			     vs_fail(err, VS_EAGAIN, "stopped; run again") :
-			     scan_block(t, b, err);
-		vs_ctx_progress(t->ctx, "truth", t->first + t->n, n, "rows");
-	}
+	rc = scan_stream(t, b, err);
 	if (rc == 0)
 		rc = vs_batch_finish(t->ctx, b, &hits, err);
 	if (rc == 0)
@@ -175,11 +213,11 @@ static int scan_all(struct truth *t, const struct vs_rows *queries,
 static int blocks_alloc(struct truth *t, struct vs_err *err)
 {
 	uint64_t left = vs_mem_left(t->ctx) / 4;
-	uint64_t n_rows = vs_vecs_rows(t->vecs);
+	uint64_t n_rows = t->source.n_rows;
 	size_t n;
 
-	t->row_bytes = vs_vecs_row_bytes(t->vecs);
-	t->panel_bytes = vs_panel_bytes(dtype_of(t), vs_vecs_dim(t->vecs));
+	t->row_bytes = vs_vecs_row_bytes(t->stream.vecs);
+	t->panel_bytes = vs_panel_bytes(dtype_of(t), t->source.dim);
 	/* Rows and panels of a block take a quarter of what is left. */
 	n = (size_t)vs_min_u64(BLOCK_BYTES, left / 2) / t->row_bytes;
 	n = (size_t)vs_min_u64(n, vs_panels_of(n_rows) * VS_PANEL_ROWS);
@@ -189,6 +227,9 @@ static int blocks_alloc(struct truth *t, struct vs_err *err)
 	t->block_rows = n;
 	t->rows = vs_alloc(t->ctx, n, t->row_bytes, "rows", err);
 	if (t->rows == NULL)
+		return VS_ENOMEM;
+	t->ids = vs_alloc(t->ctx, n, sizeof(*t->ids), "ids", err);
+	if (t->ids == NULL)
 		return VS_ENOMEM;
 	t->panels = vs_alloc(t->ctx, n / VS_PANEL_ROWS, t->panel_bytes,
 			     "panels", err);
@@ -203,7 +244,7 @@ static int blocks_alloc(struct truth *t, struct vs_err *err)
 
 static uint64_t query_bytes(const struct truth *t)
 {
-	return vs_batch_bytes_per_query(t->args->k, vs_vecs_dim(t->vecs)) +
+	return vs_batch_bytes_per_query(t->args->k, t->source.dim) +
 	       t->row_bytes;
 }
 
@@ -218,26 +259,36 @@ static uint64_t block_queries(const struct truth *t)
 static int plan(struct truth *t, struct vs_err *err)
 {
 	struct vs_plan *p = t->args->io.plan;
-	uint64_t most;
-	int rc = blocks_alloc(t, err);
+	uint64_t most, beside;
+	void *sinks;
+	int rc;
 
-	if (rc != 0)
+	beside = vs_sink_bytes(t->format, t->info.n_queries, t->args->k);
+	if (t->args->distances != NULL)
+		beside += vs_sink_bytes(VS_HITS_FVECS, t->info.n_queries,
+					t->args->k);
+	sinks = vs_alloc(t->ctx, 1, beside, "work areas", err);
+	rc = sinks == NULL ? VS_ENOMEM : blocks_alloc(t, err);
+	if (rc != 0) {
+		vs_free(t->ctx, sinks);
 		return rc;
+	}
 	most = block_queries(t);
 	vs_op_plan(p, "vectors", t->args->io.out);
 	vs_op_plan_hits(p, t->format, t->info.n_queries, t->args->k);
-	p->n_rows = vs_vecs_rows(t->vecs);
-	p->dim = vs_vecs_dim(t->vecs);
+	p->n_rows = t->source.n_rows;
+	p->dim = t->source.dim;
 	p->dtype = dtype_of(t);
 	p->n_passes = vs_div_up(t->info.n_queries, most);
 	p->memory = atomic_load(&t->ctx->mem_now) + most * query_bytes(t);
 	p->already = t->report->already;
+	vs_free(t->ctx, sinks);
 	return 0;
 }
 
 static int scan_blocks(struct truth *t, struct vs_err *err)
 {
-	struct vs_rows rows = { NULL, 0, vs_vecs_dim(t->vecs), dtype_of(t) };
+	struct vs_rows rows = { NULL, 0, t->source.dim, dtype_of(t) };
 	uint64_t n = t->info.n_queries, most, first;
 	void *p;
 	int rc = blocks_alloc(t, err);
@@ -246,7 +297,7 @@ static int scan_blocks(struct truth *t, struct vs_err *err)
 		rc = vs_hasher_create(t->ctx, &t->hash, err);
 	if (rc != 0)
 		return rc;
-	vs_vecs_digest_head(t->vecs, t->hash);
+	vs_op_source_digest_head(&t->source, t->hash);
 	most = block_queries(t);
 	p = vs_alloc(t->ctx, most, t->row_bytes, "queries", err);
 	if (p == NULL)
@@ -271,7 +322,7 @@ static int fill_info(struct truth *t, struct vs_err *err)
 
 	info->n_queries = vs_vecs_rows(t->queries.vecs);
 	info->k = t->args->k;
-	info->dim = vs_vecs_dim(t->vecs);
+	info->dim = t->source.dim;
 	info->metric = t->args->metric;
 	info->dtype = dtype_of(t);
 	info->queries = t->queries.digest;
@@ -287,7 +338,7 @@ static int fill_info(struct truth *t, struct vs_err *err)
 	if (info->sources == NULL)
 		return VS_ENOMEM;
 	info->n_sources = 1;
-	info->sources[0].n_rows = vs_vecs_rows(t->vecs);
+	info->sources[0].n_rows = t->source.n_rows;
 	rc = vs_op_fingerprint_start(t->ctx, "truth", &h, err);
 	if (rc != 0)
 		return rc;
@@ -295,46 +346,97 @@ static int fill_info(struct truth *t, struct vs_err *err)
 	vs_hasher_add(h, info->queries.b, sizeof(info->queries.b));
 	vs_hasher_add_u64(h, info->metric);
 	vs_hasher_add_u64(h, info->k);
+	rc = vs_op_stream_add_ids(t->ctx, &t->stream, h, err);
+	vs_op_add_nonfinite(h, t->args->io.nonfinite);
 	vs_op_fingerprint_end(t->ctx, h, &t->fingerprint);
-	return 0;
+	return rc;
+}
+
+static int open_vectors(struct truth *t, struct vs_err *err)
+{
+	const struct vs_op_io *io = &t->args->io;
+	struct vs_vecs_options opt = vs_op_reading_vectors(io);
+	struct vs_op_stream *s = &t->stream;
+	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &s->vecs,
+			      err);
+
+	if (rc != 0)
+		return rc;
+	s->end = vs_vecs_rows(s->vecs);
+	s->refuse_zeros = t->args->metric == VS_COSINE &&
+			  io->zero == VS_ZERO_REFUSE;
+	vs_op_stream_source(s, s->end, VS_ID_MAX, &t->source);
+	rc = vs_op_check_kind(t->source.name, dtype_of(t), err);
+	if (rc == 0)
+		rc = vs_op_stream_name(t->ctx, s, t->args->ids,
+				       t->args->id_base, err);
+	return rc;
 }
 
 static int prepare(struct truth *t, struct vs_err *err)
 {
 	const struct vs_op_io *io = &t->args->io;
 	struct vs_op_io queries = *io;
-	struct vs_vecs_options opt = vs_op_reading(io);
 	struct vs_cont_head head = { .metric = t->args->metric };
-	int rc = vs_vecs_open(t->ctx, io->inputs, io->n_inputs, &opt, &t->vecs,
-			      err);
+	int rc = open_vectors(t, err);
 
 	queries.inputs = &t->args->queries;
 	queries.n_inputs = 1;
-	if (rc == 0)
-		rc = vs_op_check_kind(vs_vecs_name(t->vecs), dtype_of(t), err);
 	if (rc == 0) {
-		head.dim = vs_vecs_dim(t->vecs);
+		head.dim = t->source.dim;
 		head.dtype = dtype_of(t);
 		rc = vs_op_queries_open(t->ctx, &queries, &head, &t->queries,
 					err);
 	}
 	if (rc == 0)
-		rc = vs_vecs_quick_digest(t->ctx, t->vecs, &t->base, err);
+		rc = vs_vecs_quick_digest(t->ctx, t->stream.vecs, &t->base,
+					  err);
 	if (rc == 0)
 		rc = fill_info(t, err);
 	t->report->n_queries = t->info.n_queries;
 	if (rc != 0)
 		return rc;
-	t->report->n_rows = vs_vecs_rows(t->vecs);
-	if (t->args->k > t->report->n_rows)
-		vs_ctx_log(t->ctx, VS_LOG_WARN,
-			   "k is %u but %s holds %llu rows; results are padded "
-			   "with id -1", t->args->k, vs_vecs_name(t->vecs),
-			   (unsigned long long)t->report->n_rows);
+	t->report->n_rows = t->source.n_rows;
 	return 0;
 }
 
-/* Compares all vectors with those that the output was made from. */
+static void warn_of_pads(const struct truth *t)
+{
+	if (t->args->k > t->source.n_rows)
+		vs_ctx_log(t->ctx, VS_LOG_WARN,
+			   "k is %u but %s holds %llu rows; results are padded "
+			   "with id -1", t->args->k, t->source.name,
+			   (unsigned long long)t->source.n_rows);
+}
+
+/* Rows that are not finite are neighbours of none. */
+static int leave_holes(struct truth *t, struct vs_err *err)
+{
+	struct vs_op_stream *s = &t->stream;
+	uint64_t n_rows = vs_vecs_rows(s->vecs);
+	int rc;
+
+	if (t->args->io.nonfinite != VS_ROWS_DROP || s->n_holes != 0)
+		return 0;
+	rc = vs_op_stream_leave_holes(t->ctx, s, &n_rows, err);
+	if (rc != 0)
+		return rc;
+	if (n_rows == 0)
+		return vs_fail(err, VS_EDATA,
+			       "%s: none of its %llu rows is finite; expected "
+			       "one at least", t->source.name,
+			       (unsigned long long)vs_vecs_rows(s->vecs));
+	vs_op_stream_source(s, n_rows, VS_ID_MAX, &t->source);
+	t->report->n_rows = n_rows;
+	t->info.sources[0].n_rows = n_rows;
+	vs_free(t->ctx, t->info.params);
+	t->info.params = vs_asprintf(t->ctx, err, "truth,dropped=%zu",
+				     s->n_holes);
+	return t->info.params == NULL ? VS_ENOMEM : 0;
+}
+
+/* Compares all vectors and given ids with those that the output was made
+ * from. */
 static int recheck(struct truth *t, struct vs_err *err)
 {
 	const char *out = t->args->io.out;
@@ -346,16 +448,27 @@ static int recheck(struct truth *t, struct vs_err *err)
 	if (rc != 0)
 		return rc;
 	info = vs_hits_info(h);
-	rc = vs_vecs_full_digest(t->ctx, t->vecs, &full, err);
+	rc = vs_op_source_digest(t->ctx, &t->source, &full, err);
+	if (rc == 0)
+		rc = add_ids_digest(t, &full, err);
 	if (rc == 0 && (info->n_sources != 1 ||
 			!vs_digest_equal(&full,
 					 &info->sources[0].fingerprint)))
 		rc = vs_fail(err, VS_ECREATE,
-			     "%s: was made from other vectors than %s holds "
-			     "now; use --replace to make it again", out,
-			     vs_vecs_name(t->vecs));
+			     "%s: was made from other vectors%s than %s "
+			     "holds now; use --replace to make it again", out,
+			     t->stream.ids != NULL ? " or ids" : "",
+			     t->source.name);
 	vs_hits_close(t->ctx, h);
 	return rc;
+}
+
+/* No id may be given twice. */
+static int check_ids(struct truth *t, struct vs_err *err)
+{
+	return t->stream.ids == NULL ?
+		       0 :
+		       vs_op_ids_check(t->ctx, &t->stream, &t->facts, err);
 }
 
 static int already_done(struct truth *t, struct vs_err *err)
@@ -373,7 +486,12 @@ static int already_done(struct truth *t, struct vs_err *err)
 		return rc;
 	/* Nothing says what distances that stand there were made from. */
 	t->report->already = t->args->distances == NULL;
-	return t->args->io.recheck ? recheck(t, err) : 0;
+	if (!t->args->io.recheck)
+		return 0;
+	rc = leave_holes(t, err);
+	if (rc == 0)
+		rc = check_ids(t, err);
+	return rc == 0 ? recheck(t, err) : rc;
 }
 
 /* VS_ECREATE when path holds something that cannot be the same answers in the
@@ -438,10 +556,15 @@ static int run(struct truth *t, struct vs_err *err)
 		rc = vs_hits_format_of(t->args->io.out, &t->format, err);
 	if (rc == 0)
 		rc = already_done(t, err);
+	if (rc == 0 && !t->report->already && t->args->io.plan == NULL)
+		rc = leave_holes(t, err);
+	if (rc == 0 && !t->report->already)
+		rc = check_ids(t, err);
 	if (rc == 0 && t->args->io.plan != NULL)
 		return plan(t, err);
 	if (rc != 0 || t->report->already)
 		return rc;
+	warn_of_pads(t);
 	rc = open_sinks(t, err);
 	if (rc == 0)
 		rc = scan_blocks(t, err);
@@ -449,54 +572,6 @@ static int run(struct truth *t, struct vs_err *err)
 		rc = finish(t, &t->sink, err);
 	if (rc == 0)
 		rc = finish(t, &t->distances, err);
-	return rc;
-}
-
-/* Whether two names, of files that need not exist, mean one file. */
-static int compare_names(struct vs_ctx *ctx, const char *a, const char *b,
-			 bool *same, struct vs_err *err)
-{
-	const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
-	const char *name_a = slash_a == NULL ? a : slash_a + 1;
-	const char *name_b = slash_b == NULL ? b : slash_b + 1;
-	char *dir_a, *dir_b;
-
-	*same = strcmp(a, b) == 0 || vs_path_same(ctx, a, b);
-	if (*same || strcmp(name_a, name_b) != 0)
-		return 0;
-	dir_a = vs_asprintf(ctx, err, "%.*s.", (int)(name_a - a), a);
-	if (dir_a == NULL)
-		return VS_ENOMEM;
-	dir_b = vs_asprintf(ctx, err, "%.*s.", (int)(name_b - b), b);
-	*same = dir_b != NULL && vs_path_same(ctx, dir_a, dir_b);
-	vs_free(ctx, dir_a);
-	vs_free(ctx, dir_b);
-	return dir_b == NULL ? VS_ENOMEM : 0;
-}
-
-/* No file may be two of: the output, the distances, an input. */
-static int check_paths(struct vs_ctx *ctx, const struct vs_truth_args *args,
-		       struct vs_err *err)
-{
-	const struct vs_op_io *io = &args->io;
-	const char *distances = args->distances;
-	bool same;
-	int rc = vs_op_check_out(ctx, io->out, io->inputs, io->n_inputs, err);
-
-	if (rc == 0)
-		rc = vs_op_check_out(ctx, io->out, &args->queries, 1, err);
-	if (rc != 0 || distances == NULL)
-		return rc;
-	rc = compare_names(ctx, io->out, distances, &same, err);
-	if (rc == 0 && same)
-		rc = vs_fail(err, VS_EUSAGE,
-			     "%s: is the output and takes the distances; "
-			     "give --distances another name", distances);
-	if (rc == 0)
-		rc = vs_op_check_out(ctx, distances, io->inputs, io->n_inputs,
-				     err);
-	if (rc == 0)
-		rc = vs_op_check_out(ctx, distances, &args->queries, 1, err);
 	return rc;
 }
 
@@ -511,16 +586,19 @@ int vs_op_truth(struct vs_ctx *ctx, const struct vs_truth_args *args,
 	if (args->k < 1 || args->k > VS_K_MAX)
 		return vs_fail(err, VS_EUSAGE, "k is %u; expected 1 to %u",
 			       args->k, VS_K_MAX);
-	rc = check_paths(ctx, args, err);
+	rc = vs_op_check_id_options(args->ids, args->id_base, err);
+	if (rc == 0)
+		rc = vs_op_truth_paths(ctx, args, err);
 	if (rc == 0)
 		rc = run(&t, err);
 	vs_sink_abort(ctx, t.sink);
 	vs_sink_abort(ctx, t.distances);
 	vs_hits_info_free(ctx, &t.info);
 	vs_op_queries_close(ctx, &t.queries);
-	vs_vecs_close(ctx, t.vecs);
+	vs_op_stream_clear(ctx, &t.stream);
 	vs_hasher_destroy(ctx, t.hash);
 	vs_free(ctx, t.rows);
+	vs_free(ctx, t.ids);
 	vs_free(ctx, t.panels);
 	vs_free(ctx, t.terms);
 	vs_op_note_report(ctx, report);

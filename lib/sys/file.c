@@ -233,6 +233,8 @@ int vs_file_put(struct vs_ctx *ctx, struct vs_file *f, const void *buf,
 				   scratch_dir(ctx),
 				   (unsigned long long)(f->size + n), f->path);
 	f->size += n;
+	atomic_fetch_add_explicit(&ctx->n_bytes_scratch, n,
+				  memory_order_relaxed);
 	return 0;
 }
 

@@ -4,9 +4,31 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "vs/num.h"
+
+/* Says what to do about address space that does not suffice. */
+static int no_room(const struct vs_file *f, uint64_t size, struct vs_err *err)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return vs_fail_sys(err, VS_ENOMEM, ENOMEM,
+				   "%s: cannot map %llu bytes",
+				   vs_file_path(f), (unsigned long long)size);
+	/* Less than the limit is in use: this file has room with so much. */
+	return vs_fail_sys(err, VS_ENOMEM, ENOMEM,
+			   "%s: cannot map %llu bytes: the address space is "
+			   "limited; expected all of the file; give it at "
+			   "least %llu KiB (ulimit -v), or leave it unlimited "
+			   "and limit memory with --memory",
+			   vs_file_path(f), (unsigned long long)size,
+			   (unsigned long long)limit.rlim_cur / 1024 +
+				   vs_div_up(size, 1024));
+}
 
 int vs_map_open(struct vs_ctx *ctx, struct vs_file *f, struct vs_map *out,
 		struct vs_err *err)
@@ -32,10 +54,7 @@ int vs_map_open(struct vs_ctx *ctx, struct vs_file *f, struct vs_map *out,
 		sys = p == MAP_FAILED ? errno : 0;
 	}
 	if (sys == ENOMEM)
-		return vs_fail_sys(err, VS_ENOMEM, sys,
-				   "%s: cannot map %llu bytes; address space "
-				   "may be limited (ulimit -v)",
-				   vs_file_path(f), (unsigned long long)size);
+		return no_room(f, size, err);
 	if (sys != 0)
 		return vs_fail_sys(err, VS_EIO, sys, "%s: cannot map "
 				   "%llu bytes", vs_file_path(f),

@@ -33,6 +33,14 @@ bool vs_path_is_dir(struct vs_ctx *ctx, const char *path)
 	return stat_path(ctx, path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool vs_path_is_stream(struct vs_ctx *ctx, const char *path)
+{
+	struct stat st;
+
+	return stat_path(ctx, path, &st) == 0 && !S_ISREG(st.st_mode) &&
+	       !S_ISDIR(st.st_mode);
+}
+
 bool vs_path_same(struct vs_ctx *ctx, const char *a, const char *b)
 {
 	struct stat x, y;

@@ -44,6 +44,21 @@ setup() {
 	[ "$n_refused" -lt 4 ]
 }
 
+@test "ulimit -v: what a refusal asks for is enough" {
+	kib=40000
+	for _ in 1 2 3; do
+		run bash -c "ulimit -v $kib; exec vs-query -q -t 1 -k 10 \
+			--memory 8M -o b.vsh '$BATS_FILE_TMPDIR/big.vss' \
+			'$data/query.bvecs'"
+		[ "$status" -ne 0 ] || break
+		[ "$status" -eq 71 ]
+		kib=$(sed -n 's/.* at least \([0-9]*\) KiB (ulimit.*/\1/p' \
+			<<<"$output")
+		[ -n "$kib" ]
+	done
+	[ "$status" -eq 0 ]
+}
+
 @test "a shard that shrinks while it is searched: one line, exit 74" {
 	cp "$BATS_FILE_TMPDIR/big.vss" a.vss
 	python3 - "$data/query.bvecs" <<-'PY'

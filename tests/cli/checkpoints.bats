@@ -63,6 +63,23 @@ stop_at() { # FILE SIGNAL COMMAND...
 	done
 }
 
+@test "what cannot be written is refused before the work" {
+	mkfifo out.fifo
+	for out in - /dev/null out.fifo; do
+		# shellcheck disable=SC2086
+		run timeout -s KILL 30 vs-train -q \
+			--checkpoint-every 0 --replace -o $out $train
+		echo "$output"
+		[ "$status" -eq 2 ]
+		[[ $output == *"$out: is no regular file; a model file needs"* ]]
+		run timeout -s KILL 30 vs-build -q -i Flat -o $out \
+			"$data/base.bvecs"
+		[ "$status" -eq 2 ]
+		[[ $output == *"$out: is no regular file; a shard file needs"* ]]
+	done
+	[ -z "$(find . -name '.*.ckpt')" ]
+}
+
 @test "vs-train: every checkpoint of a run leads to the same bytes" {
 	# shellcheck disable=SC2086
 	vs-train -q -o whole.vsm $train

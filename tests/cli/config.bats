@@ -81,9 +81,11 @@ refused() {
 	printf 'vs-trian: {seed: 1}\n' >c.yaml
 	run vs-train --config c.yaml -i IVF4,Flat -o a.vsm x.fvecs
 	[ "$status" -eq 2 ]
-	[[ $output == 'vs-train: c.yaml:1: vs-trian: no such tool; '* ]]
+	[[ $output == 'vs-train: c.yaml:1: vs-trian: no such command; '* ]]
 	for text in 'threads: [1]' 'operands: x' 'operands: [[x]]' '- a' \
 		'help: true' 'config: d.yaml' 'vs-train: 3' \
+		'vs-eval: {k: 3}' 'vs-eval trouth: {k: 3}' \
+		'vs-query truth: {k: 3}' 'output: ~' 'output: null' \
 		'vs-train: {vs-train: {}}'; do
 		echo "$text" >c.yaml
 		run vs-train --config c.yaml -i IVF4,Flat -o a.vsm x.fvecs
@@ -105,4 +107,14 @@ refused() {
 	echo 'quiet: true' >c.yaml
 	run vs-query --config c.yaml a.vss "$data/query.bvecs"
 	refused 'vs-query: missing option -o HITS'
+}
+
+@test "the name of every command is a key" {
+	for c in vs-train vs-build vs-query vs-merge \
+		"$(vs-shard --help | sed -n 's/^  \(vs-shard [a-z]*\).*/\1/p')" \
+		"$(vs-eval --help | sed -n 's/^  \(vs-eval [a-z]*\).*/\1/p')"; do
+		echo "$c"
+	done | sed 's/$/: {threads: 2}/' >c.yaml
+	[ "$(wc -l <c.yaml)" -ge 10 ]
+	vs-build -q --config c.yaml -i Flat -o a.vss "$data/query.bvecs"
 }

@@ -2,14 +2,17 @@
 # Vectors in HDF5 files are those of the plain file.  chunked.hdf5 holds the
 # same numbers in many ways: (i % 251) / 4 as train (chunks of 7 x 3, gzip), big
 # (big-endian), double and half, i % 251 as bytes (chunks, gzip), and
-# i * 7 % 1000 - 300 as short (16 bits, big-endian).
+# i * 7 % 1000 - 300 as short (16 bits, big-endian).  odd.hdf5 holds sets that
+# are not all there: part (100 of 300 rows written), link and dangling (in other
+# files), virtual and outside (rows in other files); wide-chunk (gzip, chunks of
+# 32 MiB); and bfloat, (1 + i % 100) * 2^40 for even i, * 2^-60 for odd.
 
 # shellcheck disable=SC2154 # run sets stderr
 bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_FILE_TMPDIR" || return
-	cp "$VS_TOP/tests/cli/small.hdf5" "$VS_TOP/tests/cli/chunked.hdf5" .
+	cp "$VS_TOP"/tests/cli/{small,chunked,odd}.hdf5 .
 	vs-build -i Flat -o probe.vss small.hdf5 2>probe || true
 	python3 - <<-'END'
 		import struct
@@ -19,6 +22,10 @@ setup_file() {
 		    f.write(struct.pack("<II2400f", 300, 8, *x))
 		with open("query.fbin", "wb") as f:
 		    f.write(struct.pack("<II160f", 20, 8, *x[:160]))
+		b = [(1 + i % 100) * 2.0 ** (-60 if i % 2 else 40)
+		     for i in range(160)]
+		with open("bfloat.fbin", "wb") as f:
+		    f.write(struct.pack("<II160f", 20, 8, *b))
 		with open("half.f16bin", "wb") as f:
 		    f.write(struct.pack("<II160e", 20, 8, *x[:160]))
 		with open("bytes.u8bin", "wb") as f:
@@ -63,6 +70,29 @@ refused() { # STATUS WORDS OPERAND
 	same_shard chunked.hdf5:half half.f16bin
 	same_shard chunked.hdf5:group/test query.fbin
 	same_shard chunked.hdf5:/group/test query.fbin
+}
+
+@test "bfloat16 keeps its range" {
+	same_shard odd.hdf5:bfloat bfloat.fbin
+}
+
+@test "rows that are not in the file are refused, not read as zeros" {
+	refused 65 "data set part lacks chunks that were never written" \
+		odd.hdf5:part
+	refused 65 "data set link is a link into another file" odd.hdf5:link
+	refused 65 "data set dangling is a link into another" odd.hdf5:dangling
+	refused 65 "data set virtual has its rows in other files" \
+		odd.hdf5:virtual
+	refused 65 "data set outside has its rows in other files" \
+		odd.hdf5:outside
+}
+
+@test "a packed chunk is within --memory" {
+	same_shard odd.hdf5:wide-chunk train.fbin
+	run vs-build -q --memory 16M -i Flat -o out/s.vss odd.hdf5:wide-chunk
+	[ "$status" -eq 71 ]
+	[[ $output == *"packed in chunks of 32"*"raise --memory"* ]]
+	vs-build -q --memory 16M -i Flat -o out/s.vss chunked.hdf5
 }
 
 @test "the set of a benchmark is searched and measured as it comes" {
@@ -120,6 +150,18 @@ refused() { # STATUS WORDS OPERAND
 	[ "$status" -eq 2 ]
 	[[ $output == *"is an input and the output"* ]]
 	cmp small.hdf5 mine.hdf5
+}
+
+@test "a damaged note of the distance does not keep the rows back" {
+	python3 - <<-'END'
+		b = bytearray(open("small.hdf5", "rb").read())
+		heap = b.index(b"GCOL")
+		b[heap + 80] = 0 # an object of no length: libhdf5 goes no further
+		open("note.hdf5", "wb").write(b)
+	END
+	timeout -s KILL 20 vs-build -q -i Flat -o out/a.vss note.hdf5
+	vs-build -q -i Flat -o out/b.vss small.hdf5
+	cmp out/a.vss out/b.vss
 }
 
 @test "damage is an error, never a crash" {

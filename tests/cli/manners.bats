@@ -132,6 +132,18 @@ assert any(s["phase"] == "k-means" for s in lines)'
 	PY
 }
 
+@test "SIGINT stays ignored where a shell has it so" {
+	( trap '' INT; exec vs-train -q --iterations 1000 -i IVF8192,Flat \
+		-o a.vsm "$data/base.bvecs" 2>err ) &
+	sleep 0.5
+	kill -s INT $!
+	sleep 0.3
+	kill -s TERM $!
+	status=0
+	wait $! || status=$?
+	[ "$status" -eq 75 ]
+}
+
 @test "a file size limit is an error, not a signal" {
 	run bash -c "ulimit -f 100; exec vs-build -q -i Flat -o a.vss \
 		'$data/base.bvecs'"

@@ -48,6 +48,9 @@ answer() {
 		'you mean --output?' \
 		vs-query -output x.ivecs f.vss query.bvecs
 	[ ! -e utput ]
+	run vs-query -output=x.ivecs f.vss query.bvecs
+	[ "$status" -eq 2 ]
+	[ ! -e utput=x.ivecs ]
 	# A value that stands at its letter is none.
 	vs-query -q -oout.ivecs f.vss query.bvecs
 	[ -s out.ivecs ]
@@ -60,7 +63,7 @@ answer() {
 		vs-train -i ivf64 -o x.vsm query.bvecs
 	run vs-train -i IVF,Flat -o x.vsm query.bvecs
 	[ "$status" -eq 2 ]
-	[[ $output == *"this version has "* ]]
+	[[ $output == *"at 'IVF,Flat'; expected IVF<nlist>, Flat, "* ]]
 }
 
 @test "more probes than cells" {

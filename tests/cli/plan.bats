@@ -133,3 +133,61 @@ exact() {
 	[ "$(value output)" = hits/part-00001-of-00003.vsh ]
 	[ "$(value output_bytes)" = unknown ]
 }
+
+# near FILE: memory_bytes of the plan in $output is what FILE says was used, but
+# for a fifth or 64 KiB.
+near() {
+	said=$(value memory_bytes)
+	used=$(sed -n 's/.*"peak_allocated_bytes": \([0-9]*\).*/\1/p' "$1")
+	echo "said $said, used $used"
+	off=$((said > used ? said - used : used - said))
+	[ "$off" -le 65536 ] || [ $((off * 5)) -le "$used" ]
+}
+
+@test "searches count the work areas of their output" {
+	vs-train -q -i IVF256,Flat -o a.vsm "$data/base.bvecs"
+	vs-build -q -M a.vsm -o ivf.vss "$data/base.bvecs"
+	vs-build -q -i Flat -o flat.vss "$data/base.bvecs"
+	for shard in ivf flat; do
+		for o in h.vsh h.ivecs; do
+			plan_of vs-query -t 1 -o $o $shard.vss \
+				"$data/query.bvecs"
+			vs-query -q -t 1 --replace --stats s.json -o $o \
+				$shard.vss "$data/query.bvecs"
+			near s.json
+			rm $o
+		done
+	done
+	for o in t.vsh t.ivecs; do
+		plan_of vs-eval truth -t 1 -o $o "$data/base.bvecs" \
+			"$data/query.bvecs"
+		vs-eval truth -q -t 1 --stats s.json -o $o \
+			"$data/base.bvecs" "$data/query.bvecs"
+		near s.json
+	done
+	# What the work cannot have is refused before it.
+	run vs-query --plan --memory 1M -o n.vsh flat.vss "$data/query.bvecs"
+	[ "$status" -eq 71 ]
+	run vs-query --memory 1M -o n.vsh flat.vss "$data/query.bvecs"
+	[ "$status" -eq 71 ]
+}
+
+@test "inputs that are unpacked count as scratch" {
+	command -v zstd || skip 'zstd is not installed'
+	zstd -q -o q.bvecs.zst "$data/query.bvecs"
+	n=$(stat -c %s "$data/query.bvecs")
+	vs-build -q -i Flat -o a.vss "$data/base.bvecs"
+	plan_of vs-query -o h.ivecs a.vss "$data/query.bvecs"
+	[ "$(value scratch_bytes)" = 0 ]
+	plan_of vs-query -o h.ivecs a.vss q.bvecs.zst
+	[ "$(value scratch_bytes)" = "$n" ]
+	plan_of vs-eval truth -o t.ivecs "$data/base.bvecs" q.bvecs.zst
+	[ "$(value scratch_bytes)" = "$n" ]
+	plan_of vs-build -i Flat -o b.vss q.bvecs.zst
+	[ "$(value scratch_bytes)" = "$n" ]
+	run --separate-stderr bash -c "cat '$data/query.bvecs' | vs-query \
+		--plan --input-format bvecs -f usbin -o - -k 3 a.vss -"
+	[ "$status" -eq 0 ]
+	rows=$((n / 132))
+	[ "$(value scratch_bytes)" = $((n + rows * 3 * 4)) ]
+}

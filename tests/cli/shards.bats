@@ -516,6 +516,20 @@ one_kind() {
 	[ ! -e w ]
 }
 
+@test "a collection of what can be read once only is refused" {
+	mkfifo base.bvecs ids.txt
+	run timeout -s KILL 20 vs-shard create -q -c w --shards 2 -i Flat \
+		base.bvecs
+	echo "$output"
+	[ "$status" -eq 2 ]
+	[[ $output == *"base.bvecs: can be read once only"* ]]
+	run timeout -s KILL 20 vs-shard create -q -c w --shards 2 -i Flat \
+		--ids ids.txt ../base.bvecs
+	[ "$status" -eq 2 ]
+	[[ $output == *"ids.txt: can be read once only"* ]]
+	[ ! -e w ]
+}
+
 @test "a range shard of other vectors is stale" {
 	vs-shard create -q -c c --shards 3 --by range -i Flat ../base.bvecs
 	build_all c 3

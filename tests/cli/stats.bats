@@ -118,3 +118,77 @@ print(eval(sys.argv[2]))' "$1" "$2"
 	[ "$(json s.json 'd["exit_code"], d["shards_missing"]')" = "(3, 1)" ]
 	grep -q '^vs_last_run_shards_missing{.*} 1$' m.prom
 }
+
+@test "a report replaces nothing but a report" {
+	cp "$data/query.bvecs" q.bvecs
+	vs-build -q -i Flat -o a.vss q.bvecs
+	cp a.vss want.vss
+	# Even where the command line breaks off before the operands.
+	for line in '--stats q.bvecs --bogus q.bvecs' \
+		'--metrics q.bvecs --bogus q.bvecs' \
+		'--stats a.vss --bogus -o a.vss q.bvecs' \
+		'--stats a.vss -i Flat -o b.vss q.bvecs' \
+		'--metrics a.vss -i Flat -o b.vss q.bvecs'; do
+		# shellcheck disable=SC2086 # words on purpose
+		run vs-build $line
+		[ "$status" -ne 0 ]
+		[ "${#lines[@]}" -eq 1 ]
+		cmp q.bvecs "$data/query.bvecs"
+		cmp a.vss want.vss
+	done
+	[ ! -e b.vss ]
+	run vs-build -i Flat -o b.vss --stats a.vss q.bvecs
+	[ "$status" -eq 73 ]
+	[[ $output == 'vs-build: --stats a.vss: holds something else than a '* ]]
+	# Names that the command makes up.
+	vs-shard create -q -c col --shards 2 -i Flat q.bvecs
+	run vs-build -q -c col --part 0/2 --stats col/shards/00000.vss
+	[ "$status" -eq 73 ]
+	vs-shard status -c col --stats s.json | grep -q '0  ready'
+	cp col/000001.yaml want.yaml
+	run vs-shard status -c col --metrics col/000001.yaml
+	[ "$status" -eq 73 ]
+	cmp col/000001.yaml want.yaml
+	# An empty file is nobody's, and an older report is replaced.
+	: >m.prom
+	for _ in 1 2; do
+		vs-shard status -c col --stats s.json --metrics m.prom
+		[ "$(json s.json 'd["exit_code"]')" = 0 ]
+		grep -q '^vs_last_run_exit_code{.*} 0$' m.prom
+	done
+}
+
+@test "reports go into pipes, and never to standard output" {
+	mkfifo s m
+	cat s >s.json &
+	cat m >m.prom &
+	run timeout 20 vs-build -i Flat -o a.vss --stats s --metrics m none
+	[ "$status" -eq 66 ]
+	wait
+	[ "$(json s.json 'd["exit_code"]')" = 66 ]
+	grep -q '^vs_last_run_exit_code{.*} 66$' m.prom
+	vs-build -q -i Flat -o a.vss --stats >(cat >t.json) \
+		"$data/query.bvecs"
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		[ -s t.json ] || sleep 0.1
+	done
+	[ "$(json t.json 'd["exit_code"]')" = 0 ]
+	run vs-build -q -i Flat -o b.vss --stats /dev/stdout \
+		"$data/query.bvecs"
+	[ "$status" -eq 2 ]
+	[ ! -e b.vss ]
+}
+
+@test "--stats tells of a --config that is refused" {
+	echo 'threads: many' >c.yaml
+	run vs-build --config c.yaml --stats s.json -i Flat -o a.vss q.bvecs
+	[ "$status" -eq 2 ]
+	[ "vs-build: $(json s.json 'd["message"]')" = "$output" ]
+}
+
+@test "one report without a place does not cost the other" {
+	run vs-build -q -i Flat -o a.vss --stats /dev/full --metrics m.prom \
+		"$data/query.bvecs"
+	[ "$status" -eq 74 ]
+	grep -q '^vs_last_run_rows' m.prom
+}

@@ -311,11 +311,41 @@ def f32(x):
         return math.inf
 
 
+INDEX = re.compile(r"(?:IVF(\d+),)?(Flat|SQfp16|SQ8)")
+
+
+def index_of(f):
+    """Cells, or None without IVF, and the code."""
+    m = INDEX.fullmatch(f.info()["index"])
+    need(m, "INFO: index")
+    return int(m.group(1)) if m.group(1) else None, m.group(2)
+
+
+def check_centroids(f, nlist):
+    need((nlist is None) == ("CENT" not in f.sections), "CENT")
+    if nlist:
+        centroids = f.array("CENT", "f", nlist * f.dim)
+        need(all(map(math.isfinite, centroids)), "CENT: not finite")
+
+
+def ranges_of(f):
+    """m, s and kappa of QUAN."""
+    ranges = f.array("QUAN", "f", 2 * f.dim + 1)
+    need(f.sections["QUAN"].item == 4, "QUAN: item size")
+    mid, step, kappa = ranges[:f.dim], ranges[f.dim:-1], ranges[-1]
+    need(all(map(math.isfinite, ranges)) and min(step) >= 0 and kappa > 0,
+         "QUAN: ranges")
+    return mid, step, kappa
+
+
 def check_model(f):
     info = f.info()
-    nlist = int(re.fullmatch(r"IVF(\d+),Flat", info["index"]).group(1))
-    centroids = f.array("CENT", "f", nlist * f.dim)
-    need(all(map(math.isfinite, centroids)), "CENT: not finite")
+    nlist, code = index_of(f)
+    check_centroids(f, nlist)
+    ranges = code == "SQ8" and f.dtype in ("f32", "f16")
+    need(ranges == ("QUAN" in f.sections), "QUAN")
+    if ranges:
+        ranges_of(f)
     need(re.fullmatch(r"[0-9a-f]{32}", info["input"]), "INFO: input")
 
 
@@ -405,44 +435,69 @@ class Panels:
 
 
 class Codes:
-    """QUAN, CODE and SLAK against the rows that they are made from."""
+    """QUAN, CODE and SLAK, beside rows or in their place."""
 
     def __init__(self, f, panels):
-        need(f.dtype in ("f32", "f16") and f.metric != "l1" and
-             f.dim <= 16384, "QUAN: not of this kind of shard")
-        ranges = f.array("QUAN", "f", 2 * f.dim + 1)
-        need(f.sections["QUAN"].item == 4 and f.sections["SLAK"].item == 4,
-             "QUAN or SLAK: item size")
-        self.mid, self.step = ranges[:f.dim], ranges[f.dim:-1]
-        self.kappa = ranges[-1]
-        need(all(map(math.isfinite, ranges)) and min(self.step) >= 0 and
-             self.kappa > 0, "QUAN: ranges")
+        need(f.dtype in ("f32", "f16"), "QUAN: not of this kind of shard")
+        filters = f.metric != "l1" and f.dim <= 16384
+        need(filters == ("SLAK" in f.sections), "SLAK")
+        self.mid, self.step, self.kappa = ranges_of(f)
         self.codes = Panels(f, "CODE", "u8", panels, False)
-        self.slack = f.array("SLAK", "f", panels * 16)
+        self.slack = None
+        if filters:
+            need(f.sections["SLAK"].item == 4, "SLAK: item size")
+            self.slack = f.array("SLAK", "f", panels * 16)
         self.gamma = (f.dim + 8) * 2.0 ** -23
 
+    def row(self, slot):
+        """What codes stand for."""
+        return [f32(m + f32(s * (u - 128))) for m, s, u in
+                zip(self.mid, self.step, self.codes.raw(slot))]
+
+    def raw(self, slot):
+        return self.codes.raw(slot)
+
+    def check_slack(self, slot, row):
+        u = [c - 128 for c in self.codes.raw(slot)]
+        e = [x - (m + s * c) for x, m, s, c in
+             zip(row, self.mid, self.step, u)]
+        slack = (length(e) + self.gamma * length(row) +
+                 self.kappa * length(u)) * (1 + 2.0 ** -20)
+        need(self.slack is None or round_up(slack) == self.slack[slot],
+             f"SLAK of slot {slot}")
+
     def check(self, slot, row):
-        e, u = [], []
+        u = []
         for x, m, s in zip(row, self.mid, self.step):
             code = round((x - m) / s) if s > 0 else 0
             code = max(-128, min(127, code))
             u.append(code)
-            e.append(x - (m + s * code))
         need(self.codes.raw(slot) == [c + 128 for c in u],
              f"CODE of slot {slot}")
-        slack = (length(e) + self.gamma * length(row) +
-                 self.kappa * length(u)) * (1 + 2.0 ** -20)
-        need(round_up(slack) == self.slack[slot], f"SLAK of slot {slot}")
+        self.check_slack(slot, row)
 
     def check_padding(self, slot):
-        need(not any(self.codes.raw(slot)) and self.slack[slot] == 0,
+        need(not any(self.codes.raw(slot)) and
+             (self.slack is None or self.slack[slot] == 0),
              "CODE or SLAK: padding")
 
 
 def codes_of(f, panels):
-    found = [tag in f.sections for tag in ("QUAN", "CODE", "SLAK")]
-    need(all(found) or not any(found), "QUAN, CODE or SLAK is missing")
+    found = ["QUAN" in f.sections, "CODE" in f.sections]
+    need(all(found) or not any(found), "QUAN or CODE is missing")
     return Codes(f, panels) if all(found) else None
+
+
+def rows_of(f, panels, codes):
+    """Where rows stand; the codes themselves are those of SQ8."""
+    code = index_of(f)[1]
+    whole = f.dtype in ("u8", "i8")
+    need(("ROWS" in f.sections) == (whole or code != "SQ8"), "ROWS")
+    if "ROWS" not in f.sections:
+        need(codes is not None, "CODE is missing")
+        return codes
+    dtype = "f16" if code == "SQfp16" and not whole else f.dtype
+    return Panels(f, "ROWS", dtype, panels, codes is not None)
 
 
 def norms_of(f, slots):
@@ -454,15 +509,9 @@ def norms_of(f, slots):
 
 def cells_of(f):
     """Rows before each cell."""
-    info = f.info()
-    m = re.fullmatch(r"IVF(\d+),Flat|Flat", info["index"])
-    need(m, "INFO: index")
-    nlist = int(m.group(1) or 1)
-    need((m.group(1) is None) == ("CENT" not in f.sections), "CENT")
-    if m.group(1):
-        need(all(map(math.isfinite, f.array("CENT", "f", nlist * f.dim))),
-             "CENT: not finite")
-    cells = f.array("CELL", "Q", nlist + 1)
+    nlist = index_of(f)[0]
+    check_centroids(f, nlist)
+    cells = f.array("CELL", "Q", (nlist or 1) + 1)
     need(cells[0] == 0 and cells[-1] == f.rows and
          list(cells) == sorted(cells), "CELL")
     return cells
@@ -475,7 +524,7 @@ def shard_rows(f):
     panels = sum((n + 15) // 16 for n in sizes)
     need(f.dtype in ("f32", "f16", "u8", "i8"), "dtype")
     codes = codes_of(f, panels)
-    rows = Panels(f, "ROWS", f.dtype, panels, codes is not None)
+    rows = rows_of(f, panels, codes)
     whole = f.dtype in ("u8", "i8")
     terms = f.array("TERM", "i" if whole else "f", panels * 16)
     norms = norms_of(f, panels * 16)
@@ -490,8 +539,10 @@ def shard_rows(f):
                      f"TERM of slot {slot}")
                 need(norms is None or norms[slot] == sum(v * v for v in row),
                      f"NORM of slot {slot}")
-                if codes:
+                if codes and codes is not rows:
                     codes.check(slot, row)
+                elif codes:
+                    codes.check_slack(slot, row)
                 yield c, ids[slot], row
             else:
                 need(not any(rows.raw(slot)) and

@@ -71,6 +71,40 @@ static void use_distances(struct vs_ctx *ctx, struct vs_usbin *u,
 	vs_free(ctx, d);
 }
 
+/* Of range searches: counts, then lists. */
+static void use_range(struct vs_ctx *ctx, struct vs_usbin *u,
+		      const uint8_t *data)
+{
+	size_t n = vs_usbin_queries(u), total = (size_t)vs_usbin_total(u), i;
+	const uint8_t *lists = data + 8 + n * 4;
+	struct vs_err err = { 0 };
+	uint32_t *counts = vs_alloc(ctx, n, sizeof(*counts), "counts", &err);
+	uint64_t *ids = vs_alloc(ctx, total + 1, sizeof(*ids), "ids", &err);
+	uint64_t sum = 0;
+	uint32_t longest = 0;
+	int rc, pad = 0;
+
+	require(counts != NULL && ids != NULL, "no memory");
+	require(vs_usbin_counts(ctx, u, 0, n, counts, &err) == 0, "no counts");
+	for (i = 0; i < n; i++) {
+		require(counts[i] == vs_get_le32(data + 8 + i * 4),
+			"another count");
+		longest = counts[i] > longest ? counts[i] : longest;
+		sum += counts[i];
+	}
+	require(sum == total, "another total");
+	require(longest == vs_usbin_longest(u), "another longest");
+	rc = vs_usbin_listed(ctx, u, 0, total, ids, &err);
+	for (i = 0; i < total; i++) {
+		pad |= vs_get_le32(lists + i * 4) == UINT32_MAX;
+		require(rc != 0 || is_id(ids[i], lists + i * 4),
+			"another listed id");
+	}
+	require((rc != 0) == pad, "another verdict of -1");
+	vs_free(ctx, ids);
+	vs_free(ctx, counts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct vs_err err = { 0 };
@@ -87,7 +121,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	rc = vs_usbin_open(&ctx, name, &u, &err);
 	require(rc == err.code, "code and error disagree");
 	require(rc == 0 || err.msg[0] != '\0', "an error says nothing");
-	if (rc == 0) {
+	if (rc == 0 && vs_usbin_k(u) == 0)
+		use_range(&ctx, u, data);
+	else if (rc == 0) {
 		use_ids(&ctx, u, data);
 		if (vs_usbin_has_distances(u))
 			use_distances(&ctx, u, data);

@@ -3,6 +3,7 @@
 
     vecs.py convert IN.bvecs OUT.fvecs|OUT.bvecs|OUT.u8bin|OUT.fbin [FIRST N]
     vecs.py random OUT.u8bin ROWS DIM SEED
+    vecs.py cut OUT.bvecs IN.bvecs DIM    the first DIM values of each row
     vecs.py shift OUT.fvecs IN.bvecs      values minus 60, times 0.37
     vecs.py i8 OUT.i8bin IN.bvecs         values minus 128
     vecs.py f16 OUT.npy IN.bvecs          as shift, in halves
@@ -58,6 +59,9 @@ def main(args):
             out.write(struct.pack("<II", n, dim))
             for first in range(0, n, 65536):
                 out.write(rng.randbytes(min(65536, n - first) * dim))
+    elif args[0] == "cut":
+        dim = int(args[3])
+        write(args[1], dim, [r[:dim] for r in read_bvecs(args[2])[1]])
     elif args[0] == "shift":
         dim, rows = read_bvecs(args[2])
         write(args[1], dim, [[(v - 60) * 0.37 for v in r] for r in rows])

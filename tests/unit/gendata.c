@@ -126,6 +126,9 @@ void gendata_source(struct gendata *g, struct vs_source *out)
 {
 	out->dim = g->dim;
 	out->dtype = g->dtype;
+	out->raw_dim = g->dim;
+	out->raw_dtype = g->dtype;
+	out->tee = NULL;
 	out->n_rows = g->n;
 	out->id_max = g->id_base + g->n;
 	out->name = "made-up rows";

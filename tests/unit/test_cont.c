@@ -483,7 +483,7 @@ static void test_publish_and_done(void **state)
 	vs_ctx_init(&ctx);
 	head.fingerprint.b[0] = 1;
 	assert_int_equal(vs_cont_done(&ctx, path, &head, &err), 0);
-	assert_int_equal(vs_cont_done(&ctx, "-", &head, &err), 0);
+	assert_int_equal(vs_cont_done(&ctx, "-", &head, &err), VS_EUSAGE);
 	CHECK(write_one(&ctx, path, 1, VS_KIND_SHARD, VS_PUBLISH_NEW, &err));
 	assert_int_equal(vs_cont_done(&ctx, path, &head, &err), 1);
 	CHECK(write_one(&ctx, path, 1, VS_KIND_SHARD, VS_PUBLISH_NEW, &err));

@@ -144,6 +144,7 @@ static void make_model(struct vs_ctx *ctx, const char *path,
 	m->metric = VS_L2;
 	m->dtype = g->dtype;
 	m->dim = g->dim;
+	m->inner = g->dim;
 	m->index.family = VS_FAMILY_IVF;
 	m->index.nlist = nlist;
 	snprintf(m->index.text, sizeof(m->index.text), "IVF%u,Flat", nlist);

@@ -16,6 +16,7 @@
 #include "tmpdir.h"
 #include "vecsfile.h"
 #include "vs/mem.h"
+#include "vs/zst.h"
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define MANY 200000 /* lines: more than three marks */
@@ -104,6 +105,68 @@ static void test_any_line_of_a_text(void **state)
 		}
 		vs_ids_close(&ctx, ids);
 	}
+	assert_true(atomic_load(&ctx.mem_now) == 0);
+}
+
+/* Rewritten in place to fewer lines: an error, not a search without end. */
+static void test_a_text_that_changes(void **state)
+{
+	struct vs_err err = { 0 };
+	struct vs_ids *ids;
+	struct vs_ctx ctx;
+	const char *path;
+	uint64_t got[4];
+	char *text;
+	FILE *f;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	text = malloc(8 * MANY);
+	memset(text, '0', 8 * MANY);
+	for (size_t i = 0; i < MANY; i++)
+		text[8 * i + 7] = '\n';
+	path = tmpdir_file(&dir, "changing.txt");
+	tmpdir_put(path, text, 8 * MANY);
+	CHECK(open_ids(&ctx, path, MANY, &ids, &err));
+	CHECK(vs_ids_read(&ctx, ids, 0, 1, got, &err));
+	for (size_t i = 0; i < MANY; i += 2)
+		text[8 * i + 7] = '0';
+	f = fopen(path, "r+b");
+	assert_non_null(f);
+	assert_true(fwrite(text, 8, MANY, f) == MANY);
+	assert_int_equal(0, fclose(f));
+	free(text);
+	assert_int_equal(VS_EDATA,
+			 vs_ids_read(&ctx, ids, MANY - 4, 4, got, &err));
+	assert_non_null(strstr(err.msg, "changed while it was read"));
+	vs_ids_close(&ctx, ids);
+}
+
+/* Packed, and through a pipe. */
+static void test_ids_that_are_kept_aside(void **state)
+{
+	const char *path = tmpdir_file(&dir, "packed.txt.zst");
+	const char text[] = "7\n18446744073709551614\n0\n";
+	struct vs_err err = { 0 };
+	struct vs_ids *ids;
+	struct vs_ctx ctx;
+	uint64_t got[3];
+	uint8_t packed[256];
+	size_t n;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	ctx.scratch_dir = dir.path;
+	CHECK(vs_zst_pack(&ctx, packed, sizeof(packed), text, strlen(text), &n,
+			  &err));
+	tmpdir_put(path, packed, n);
+	CHECK(open_ids(&ctx, path, 3, &ids, &err));
+	CHECK(vs_ids_read(&ctx, ids, 0, 3, got, &err));
+	assert_true(got[0] == 7 && got[1] == VS_ID_MAX && got[2] == 0);
+	vs_ids_close(&ctx, ids);
+	tmpdir_put(path, packed, n - 1);
+	assert_int_equal(VS_EDATA, open_ids(&ctx, path, 3, &ids, &err));
+	assert_null(ids);
 	assert_true(atomic_load(&ctx.mem_now) == 0);
 }
 
@@ -321,6 +384,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_any_line_of_a_text),
+		TEST(test_a_text_that_changes),
+		TEST(test_ids_that_are_kept_aside),
 		TEST(test_the_digest_is_that_of_a_column),
 		TEST(test_texts_that_are_refused),
 		TEST(test_the_first_repeat_is_found),

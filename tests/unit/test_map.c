@@ -95,7 +95,7 @@ static void test_hook_and_codes(void **state)
 
 	(void)state;
 	tmpdir_put(path, "0123456789", 10);
-	f.sys = ENOMEM; /* the address space is full: read by pread instead */
+	f.sys = ENOMEM; /* the address space is full */
 	faults_set(&ctx, &f);
 	assert_int_equal(VS_ENOMEM, map_file(path, &m));
 	assert_int_equal(ENOMEM, err.sys);

@@ -252,6 +252,8 @@ static void test_refusals(void **state)
 	refused("--part 8/8", "--part 8/8: expected i/n, part i of n counted "
 			      "from 0, such as 0/8");
 	refused("-qz", "unknown option -z; --help lists the options");
+	refused("-q\xc3\xa9", "unknown option -q\xc3\xa9; --help lists the "
+			       "options");
 }
 
 static void test_nearest_name(void **state)

@@ -50,6 +50,7 @@ static void make_model(struct vs_ctx *ctx, const struct gendata *g,
 	m->metric = metric;
 	m->dtype = g->dtype;
 	m->dim = g->dim;
+	m->inner = g->dim;
 	m->index.family = nlist == 0 ? VS_FAMILY_FLAT : VS_FAMILY_IVF;
 	m->index.nlist = nlist == 0 ? 1 : nlist;
 	if (nlist == 0) {

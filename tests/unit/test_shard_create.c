@@ -155,6 +155,7 @@ static const char *put_model(const char *name, uint32_t dim,
 	struct vs_model m = { .metric = VS_IP,
 			      .dtype = dtype,
 			      .dim = dim,
+			      .inner = dim,
 			      .centroids = centroids,
 			      .fingerprint = { { mark } } };
 	struct vs_err err = { 0 };

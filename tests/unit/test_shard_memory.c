@@ -122,7 +122,8 @@ static void test_every_ceiling(void **state)
 	static const enum vs_metric metric[] = { VS_L2, VS_IP, VS_COSINE,
 						 VS_L1 };
 	float centroids[NLIST * 24];
-	struct vs_model m = { .centroids = centroids, .dim = 24 };
+	struct vs_model m = { .centroids = centroids, .dim = 24,
+			      .inner = 24 };
 	struct gendata g;
 	struct tmpdir dir;
 	unsigned i, ivf, d;

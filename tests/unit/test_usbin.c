@@ -328,16 +328,107 @@ static void test_sizes(void **state)
 		}
 		assert_int_equal(rc, VS_EDATA);
 		assert_null(u);
-		/* 2 queries with 3 results in all have 28 or 40 bytes. */
+		/* 2 queries with 3 results in all have 28 or 40 bytes; the
+		 * first of them would have 5. */
 		if (n < 8)
 			assert_non_null(strstr(err.msg, "the header"));
 		else if (n == 28 || n == 40)
-			assert_non_null(strstr(err.msg, "of a range search, 2 "
-							"queries with 3 "));
+			assert_non_null(strstr(err.msg,
+					       "query 0 says 5 results; "
+					       "expected 0 to 3"));
 		else
 			assert_non_null(strstr(err.msg,
 					       "expected 56 (with distances) "
 					       "or 32 (ids alone)"));
+	}
+	assert_true(atomic_load(&ctx.mem_now) == 0);
+}
+
+/* Three queries of range searches with 2, 0 and 3 results. */
+static const uint32_t range_words[15] = {
+	3, 5, 2, 0, 3, 7, 8, 9, 0, NONE - 1,
+	0x3f800000, 0x40000000, 0, 0x7f800000, 0x80000000,
+};
+
+static void test_range(void **state)
+{
+	static const uint64_t want[5] = {7, 8, 9, 0, NONE - 1};
+	const char *path = tmpdir_file(&dir, "r.usbin");
+	struct vs_err err = {0};
+	uint64_t ids[5];
+	uint32_t counts[3];
+	uint8_t b[60];
+	struct vs_usbin *u;
+	struct vs_ctx ctx;
+	size_t i;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	for (i = 0; i < 15; i++)
+		vs_put_le32(b + i * 4, range_words[i]);
+	for (i = 0; i < 2; i++) {
+		tmpdir_put(path, b, i == 0 ? 60 : 40);
+		CHECK(vs_usbin_open(&ctx, path, &u, &err));
+		assert_int_equal(vs_usbin_queries(u), 3);
+		assert_int_equal(vs_usbin_k(u), 0);
+		assert_true(vs_usbin_has_distances(u) == (i == 0));
+		assert_true(vs_usbin_total(u) == 5);
+		assert_int_equal(vs_usbin_longest(u), 3);
+		CHECK(vs_usbin_counts(&ctx, u, 0, 3, counts, &err));
+		assert_memory_equal(counts, range_words + 2, 12);
+		CHECK(vs_usbin_counts(&ctx, u, 2, 1, counts, &err));
+		assert_int_equal(counts[0], 3);
+		CHECK(vs_usbin_listed(&ctx, u, 0, 5, ids, &err));
+		assert_memory_equal(ids, want, sizeof(want));
+		CHECK(vs_usbin_listed(&ctx, u, 2, 3, ids, &err));
+		assert_memory_equal(ids, want + 2, 24);
+		vs_usbin_close(&ctx, u);
+	}
+	assert_true(atomic_load(&ctx.mem_now) == 0);
+}
+
+static void test_damaged_range(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t word;
+		const char *says;
+	} cases[] = {
+		{2, 3, "add up to 6; expected the 5"},
+		{2, 1, "add up to 4; expected the 5"},
+		{2, NONE, "query 0 says -1 results; expected 0 to 5"},
+		{4, 6, "query 2 says 6 results"},
+		{12, 0x7fc00000, "result 2, counted from 0 through all "
+				 "queries, has distance NaN"},
+		{6, NONE, "result 1, counted from 0 through all queries, has "
+			  "id -1"},
+		{0, 0x80000003, "has 60 bytes; expected"},
+	};
+	const char *path = tmpdir_file(&dir, "r.usbin");
+	struct vs_err err = {0};
+	struct vs_usbin *u;
+	struct vs_ctx ctx;
+	uint64_t ids[5];
+	uint8_t b[60];
+	size_t i, w;
+	int rc;
+
+	(void)state;
+	vs_ctx_init(&ctx);
+	for (i = 0; i < N_OF(cases); i++) {
+		for (w = 0; w < 15; w++)
+			vs_put_le32(b + w * 4, w == cases[i].at ?
+						       cases[i].word :
+						       range_words[w]);
+		tmpdir_put(path, b, sizeof(b));
+		vs_err_clear(&err);
+		rc = vs_usbin_open(&ctx, path, &u, &err);
+		if (rc == 0)
+			rc = vs_usbin_listed(&ctx, u, 0, 5, ids, &err);
+		assert_int_equal(rc, VS_EDATA);
+		if (strstr(err.msg, cases[i].says) == NULL)
+			fail_msg("case %zu: %s", i, err.msg);
+		vs_usbin_close(&ctx, u);
 	}
 	assert_true(atomic_load(&ctx.mem_now) == 0);
 }
@@ -413,6 +504,8 @@ static void test_failing_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_range),
+		TEST(test_damaged_range),
 		TEST(test_usbin_bytes),
 		TEST(test_npy_bytes),
 		TEST(test_usbin_in_sequence),

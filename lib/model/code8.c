@@ -170,6 +170,13 @@ static float round_up(double v)
 	return (double)f < v ? nextafterf(f, INFINITY) : f;
 }
 
+static float slack_of(const struct vs_code8 *c, double e2, double u2, double x2)
+{
+	return round_up((sqrt(e2) + vs_f32_gamma(c->dim) * sqrt(x2) +
+			 (double)c->kappa * sqrt(u2)) *
+			WIDER);
+}
+
 float vs_code8_encode(const struct vs_code8 *c, const float *row,
 		      uint8_t *codes)
 {
@@ -189,9 +196,78 @@ float vs_code8_encode(const struct vs_code8 *c, const float *row,
 		u2 += u * u;
 		x2 += x * x;
 	}
-	return round_up((sqrt(e2) + vs_f32_gamma(c->dim) * sqrt(x2) +
-			 (double)c->kappa * sqrt(u2)) *
-			WIDER);
+	return slack_of(c, e2, u2, x2);
+}
+
+float vs_code8_slack(const struct vs_code8 *c, const float *row,
+		     const uint8_t *codes)
+{
+	double e2 = 0, u2 = 0, x2 = 0, x, u, e;
+	uint32_t i;
+
+	for (i = 0; i < c->dim; i++) {
+		x = (double)row[i];
+		u = (double)((int)codes[i] - 128);
+		e = x - ((double)c->mid[i] + (double)c->step[i] * u);
+		e2 += e * e;
+		u2 += u * u;
+		x2 += x * x;
+	}
+	return slack_of(c, e2, u2, x2);
+}
+
+static float decoded(const struct vs_code8 *c, size_t i, uint8_t code)
+{
+	float part = c->step[i] * (float)((int)code - 128);
+
+	return c->mid[i] + part;
+}
+
+void vs_code8_decode(const struct vs_code8 *c, const uint8_t *codes, float *row)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->dim; i++)
+		row[i] = decoded(c, i, codes[i]);
+}
+
+void vs_code8_decode_lane(const struct vs_code8 *c, const uint8_t *panel,
+			  unsigned lane, float *row)
+{
+	uint32_t i;
+
+	panel += lane * 4;
+	for (i = 0; i < c->dim; i++)
+		row[i] = decoded(c, i, panel[i / 4 * 64 + i % 4]);
+}
+
+void vs_code8_decode_panel(const struct vs_code8 *c, const uint8_t *panel,
+			   float *out)
+{
+	const uint8_t *p;
+	uint32_t i;
+	unsigned r;
+
+	for (i = 0; i < c->dim; i++, out += VS_PANEL_ROWS) {
+		p = panel + i / 4 * 64 + i % 4;
+		for (r = 0; r < VS_PANEL_ROWS; r++)
+			out[r] = decoded(c, i, p[r * 4]);
+	}
+}
+
+int vs_code8_check(const struct vs_code8 *c, const char *name,
+		   struct vs_err *err)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->dim; i++)
+		if (!isfinite(decoded(c, i, 0)) ||
+		    !isfinite(decoded(c, i, 255)))
+			return vs_fail(err, VS_EDATA,
+				       "%s: codes of dimension %u would stand "
+				       "for numbers beyond floats; scale the "
+				       "vectors", name, i);
+	return 0;
 }
 
 void vs_code8_query(const struct vs_code8 *c, const float *q, double q_norm2,

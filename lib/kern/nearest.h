@@ -1,0 +1,97 @@
+/* nearest.h - template of the nearest of some centroids in a few dimensions.
+ *
+ * A row's elements are in one lane and the row's sums too, so the canonical
+ * order of operations (vs/kern.h) costs nothing: no tile filters first.
+ *
+ * Defined by the including file:
+ *
+ *   NEAR_ISA    last word of the function names
+ *   NEAR_ATTR   target attribute
+ *   NEAR_P      lanes of a vector
+ *   NEAR_R      vectors of rows at once: VS_PANEL_ROWS / NEAR_P or a multiple
+ *   near_t      floats, with near_load (aligned), near_set1, near_sub,
+ *               near_mul, near_add, near_store; no two may be fused
+ *   near_int    u32 in as many lanes, with near_int_set1, near_int_store
+ *   near_mask   what near_below(a, b) gives: lanes where a < b;
+ *               near_pick(m, a, b) and near_int_pick: a where m is set, else b
+ */
+#include "each.h"
+
+#define NEAR_AT(r) ((r)*NEAR_P / VS_PANEL_ROWS * d * VS_PANEL_ROWS +           \
+		    (r)*NEAR_P % VS_PANEL_ROWS)
+#define NEAR_DECL(r)                                                           \
+	const float *x##r = x + NEAR_AT(r);                                    \
+	near_t best##r = near_set1(INFINITY);                                  \
+	near_int at##r = near_int_set1(0);
+#define NEAR_FIRST(r)                                                          \
+	near_t d##r = near_sub(near_load(x##r), y);                            \
+	near_t sum##r = near_mul(d##r, d##r);
+#define NEAR_NEXT(r)                                                           \
+	d##r = near_sub(near_load(x##r + i * VS_PANEL_ROWS), y);               \
+	sum##r = near_add(sum##r, near_mul(d##r, d##r));
+#define NEAR_KEEP(r)                                                           \
+	{                                                                      \
+		near_mask m = near_below(sum##r, best##r);                     \
+		best##r = near_pick(m, sum##r, best##r);                       \
+		at##r = near_int_pick(m, number, at##r);                       \
+	}
+#define NEAR_OUT(r)                                                            \
+	near_store(out->dist + (r)*NEAR_P, best##r);                           \
+	near_int_store(out->index + (r)*NEAR_P, at##r);
+
+/* NEAR_R vectors of rows, which begin at x. */
+NEAR_ATTR VS_INLINE void near_rows(const float *x, size_t d,
+				   const struct vs_near *out)
+{
+	const float *c = out->centroids;
+	uint32_t j;
+	size_t i;
+	VS_EACH(NEAR_R, NEAR_DECL)
+
+	for (j = 0; j < out->n_centroids; j++, c += d) {
+		near_int number = near_int_set1(j);
+		near_t y = near_set1(c[0]);
+		VS_EACH(NEAR_R, NEAR_FIRST)
+
+		for (i = 1; i < d; i++) {
+			y = near_set1(c[i]);
+			VS_EACH(NEAR_R, NEAR_NEXT)
+		}
+		VS_EACH(NEAR_R, NEAR_KEEP)
+	}
+	VS_EACH(NEAR_R, NEAR_OUT)
+}
+
+#define NEAR_CASE(n)                                                           \
+	case n:                                                                \
+		near_rows(x, n, out);                                          \
+		break
+
+/* The usual numbers of dimensions with loops unrolled. */
+NEAR_ATTR VS_NOINLINE static void near_any(const float *x, size_t d,
+					   const struct vs_near *out)
+{
+	switch (d) {
+		NEAR_CASE(1);
+		NEAR_CASE(2);
+		NEAR_CASE(3);
+		NEAR_CASE(4);
+		NEAR_CASE(6);
+		NEAR_CASE(8);
+	default:
+		near_rows(x, d, out);
+	}
+}
+
+NEAR_ATTR void VS_CAT(vs_nearest_f32_, NEAR_ISA)(const struct vs_near *t)
+{
+	const size_t panels = NEAR_R * NEAR_P / VS_PANEL_ROWS;
+	struct vs_near part = *t;
+	size_t p;
+
+	for (p = 0; p < t->n_panels; p += panels) {
+		part.dist = t->dist + p * VS_PANEL_ROWS;
+		part.index = t->index + p * VS_PANEL_ROWS;
+		near_any(t->panels + p * VS_PANEL_ROWS * t->d, t->d, &part);
+	}
+}

@@ -1,0 +1,35 @@
+/* factory_built.c - which indexes of the grammar this version builds.  What a
+ * version learns to build is lifted here, and nowhere else. */
+#include "vs/factory.h"
+
+static int unbuilt(const struct vs_factory *f, const char *what,
+		   struct vs_err *err)
+{
+	return vs_fail(err, VS_EUSAGE,
+		       "index '%s': this version does not build %s; it has "
+		       "Flat, SQfp16 and SQ8, and IVF<nlist> of them", f->text,
+		       what);
+}
+
+int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
+{
+	if (f->rotation == VS_ROT_OPQ)
+		return unbuilt(f, "OPQ", err);
+	if (f->family == VS_FAMILY_HNSW)
+		return unbuilt(f, "graphs", err);
+	if (f->hnsw_m != 0)
+		return unbuilt(f, "graphs over centroids", err);
+	if (f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4)
+		return unbuilt(f, "product codes", err);
+	if (f->refine != VS_REFINE_NONE)
+		return unbuilt(f, "refining", err);
+	return 0;
+}
+
+int vs_factory_parse(const char *text, struct vs_factory *out,
+		     struct vs_err *err)
+{
+	int rc = vs_factory_read(text, out, err);
+
+	return rc == 0 ? vs_factory_check_built(out, err) : rc;
+}

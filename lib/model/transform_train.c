@@ -1,0 +1,167 @@
+/* transform_train.c - learns PCA, and makes random rotations. */
+#include <math.h>
+#include <string.h>
+
+#include "transform_int.h"
+#include "vs/linalg.h"
+#include "vs/mem.h"
+#include "vs/num.h"
+#include "vs/rng.h"
+#include "vs/widen.h"
+
+/* Rows of a sample: Faiss takes 1000 for each dimension; what they add to the
+ * eigenvectors after the first 64 is small. */
+#define SAMPLE_LEAST 65536u
+#define SAMPLE_PER_DIM 64u
+#define UNIFORMS 12u /* whose sum is close enough to a normal deviate */
+
+static bool is_pca(const struct vs_factory *f)
+{
+	return f->rotation == VS_ROT_PCA || f->rotation == VS_ROT_PCAR;
+}
+
+uint64_t vs_transform_sample(const struct vs_factory *f, uint32_t dim)
+{
+	if (!is_pca(f) && f->rotation != VS_ROT_OPQ)
+		return 0;
+	return vs_max_size(SAMPLE_LEAST, (size_t)dim * SAMPLE_PER_DIM);
+}
+
+uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim)
+{
+	uint64_t d = vs_transform_dim(f, dim), most = d > dim ? d : dim;
+	uint64_t kept = 2 * d * dim * sizeof(float) + dim * sizeof(float);
+
+	if (!vs_factory_has_transform(f) || f->rotation == VS_ROT_NONE)
+		return 0;
+	/* Three square matrices and what the eigenvectors take. */
+	return kept + 3 * most * most * sizeof(double) +
+	       vs_covariance_bytes(dim) + vs_eigen_bytes((size_t)most);
+}
+
+static void transpose(const double *a, size_t m, size_t n, double *out)
+{
+	size_t i, x;
+
+	for (i = 0; i < m; i++)
+		for (x = 0; x < n; x++)
+			out[x * m + i] = a[i * n + x];
+}
+
+int vs_random_rotation(struct vs_ctx *ctx, size_t m, size_t n, uint64_t seed,
+		       double *a, struct vs_err *err)
+{
+	size_t rows = vs_min_size(m, n), cols = m + n - rows, i, u;
+	double *flat = a;
+	struct vs_rng rng;
+	int rc;
+
+	if (m > n)
+		flat = vs_alloc(ctx, m, n * sizeof(*a), "rotation", err);
+	if (flat == NULL)
+		return VS_ENOMEM;
+	vs_rng_init(&rng, seed, VS_STREAM_ROTATE);
+	for (i = 0; i < rows * cols; i++) {
+		flat[i] = -(double)UNIFORMS / 2;
+		for (u = 0; u < UNIFORMS; u++)
+			flat[i] += vs_rng_f64(&rng);
+	}
+	rc = vs_orthonormalise(ctx, rows, cols, flat, err);
+	if (flat != a) {
+		transpose(flat, rows, cols, a);
+		vs_free(ctx, flat);
+	}
+	return rc;
+}
+
+/* The mean, and the d_out eigenvectors of the covariance that spread most, as
+ * the first rows of a[d_in][d_in]. */
+static int learn_pca(struct vs_ctx *ctx, const float *rows, uint64_t n,
+		     struct vs_transform *t, double *a, struct vs_err *err)
+{
+	uint64_t stride = vs_div_up(n, VS_COVARIANCE_ROWS);
+	const struct vs_sampled sampled = { rows, n / stride, stride,
+					    t->d_in };
+	double *w;
+	int rc;
+
+	t->mean = vs_alloc(ctx, t->d_in, sizeof(float), "mean", err);
+	if (t->mean == NULL)
+		return VS_ENOMEM;
+	w = vs_alloc(ctx, t->d_in, sizeof(double), "eigenvalues", err);
+	if (w == NULL)
+		return VS_ENOMEM;
+	vs_ctx_progress(ctx, "covariance", 0, 1, "matrices");
+	rc = vs_covariance(ctx, &sampled, t->mean, a, err);
+	if (rc == 0)
+		rc = vs_eigen(ctx, t->d_in, a, w, err);
+	vs_ctx_progress(ctx, "covariance", 1, 1, "matrices");
+	vs_free(ctx, w);
+	return rc;
+}
+
+/* a[d_out][d_in] times a random rotation from the left. */
+static int turn_at_random(struct vs_ctx *ctx, const struct vs_transform *t,
+			  uint64_t seed, double *a, struct vs_err *err)
+{
+	static const char what[] = "rotation";
+	size_t d = t->d_out, bytes = d * t->d_in * sizeof(double);
+	double *r = vs_alloc(ctx, d, d * sizeof(double), what, err), *c = NULL;
+	struct vs_product p = { d, d, t->d_in, r, a, NULL };
+	int rc = VS_ENOMEM;
+
+	if (r != NULL)
+		c = vs_alloc(ctx, 1, bytes, what, err);
+	p.c = c;
+	if (c != NULL)
+		rc = vs_random_rotation(ctx, d, d, seed, r, err);
+	if (rc == 0)
+		rc = vs_matmul(ctx, &p, err);
+	if (rc == 0)
+		memcpy(a, c, bytes);
+	vs_free(ctx, c);
+	vs_free(ctx, r);
+	return rc;
+}
+
+static int learn(struct vs_ctx *ctx, const struct vs_factory *f,
+		 const float *rows, uint64_t n, uint64_t seed,
+		 struct vs_transform *t, double *a, struct vs_err *err)
+{
+	int rc;
+
+	if (!is_pca(f))
+		return vs_random_rotation(ctx, t->d_out, t->d_in, seed, a,
+					  err);
+	rc = learn_pca(ctx, rows, n, t, a, err);
+	if (rc == 0 && f->rotation == VS_ROT_PCAR)
+		rc = turn_at_random(ctx, t, seed, a, err);
+	return rc;
+}
+
+int vs_transform_train(struct vs_ctx *ctx, const struct vs_factory *f,
+		       float *rows, uint64_t n_rows, uint64_t seed,
+		       struct vs_transform *t, struct vs_err *err)
+{
+	size_t n = (size_t)t->d_out * t->d_in, i;
+	size_t most = t->d_out > t->d_in ? t->d_out : t->d_in;
+	double *a;
+	int rc;
+
+	for (i = 0; t->unit && i < n_rows; i++)
+		vs_row_unit(rows + i * t->d_in, t->d_in);
+	if (f->rotation == VS_ROT_NONE)
+		return 0;
+	a = vs_alloc(ctx, most, most * sizeof(*a), "rotation", err);
+	if (a == NULL)
+		return VS_ENOMEM;
+	rc = learn(ctx, f, rows, n_rows, seed, t, a, err);
+	if (rc == 0) {
+		t->matrix = vs_alloc(ctx, n, sizeof(float), "rotation", err);
+		rc = t->matrix == NULL ? VS_ENOMEM : 0;
+	}
+	for (i = 0; rc == 0 && i < n; i++)
+		t->matrix[i] = (float)a[i];
+	vs_free(ctx, a);
+	return rc == 0 ? vs_transform_prepare(ctx, t, err) : rc;
+}

@@ -1,0 +1,340 @@
+/* Product quantizers: codes are the nearest centroids, codebooks fall in error
+ * and are the same bits for any number of threads and instruction set. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/faults.h"
+#include "tests/unit/gendata.h"
+#include "vs/kern.h"
+#include "vs/mem.h"
+#include "vs/pq.h"
+
+static void start(struct vs_ctx *ctx)
+{
+	vs_ctx_init(ctx);
+	ctx->n_threads = 2;
+	ctx->kern = vs_kern_select(VS_CPU_BEST);
+}
+
+/* Trains; the caller frees. */
+static double train(struct vs_ctx *ctx, const struct vs_rows *rows,
+		    uint32_t m, uint32_t bits, uint32_t iterations,
+		    struct vs_pq *pq)
+{
+	struct vs_pq_params params = { iterations, 7 };
+	struct vs_err err;
+	double error = 0;
+
+	if (vs_pq_alloc(ctx, rows->dim, m, bits, pq, &err) != 0 ||
+	    vs_pq_train(ctx, rows, &params, pq, &error, &err) != 0)
+		fail_msg("%s", err.msg);
+	return error;
+}
+
+static void test_shapes(void **state)
+{
+	struct vs_err err;
+
+	(void)state;
+	assert_int_equal(vs_pq_check_shape(128, 64, &err), 0);
+	assert_int_equal(vs_pq_check_shape(7, 7, &err), 0);
+	assert_int_equal(vs_pq_check_shape(128, 24, &err), VS_EUSAGE);
+	assert_non_null(strstr(err.msg, "PQ16 or PQ32"));
+	assert_int_equal(vs_pq_check_shape(12, 24, &err), VS_EUSAGE);
+	assert_non_null(strstr(err.msg, "PQ12"));
+	assert_int_equal(vs_pq_check_shape(128, 0, &err), VS_EUSAGE);
+}
+
+static void test_error_falls(void **state)
+{
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_pq pq;
+	double before = INFINITY, error;
+	uint32_t it;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_F32, 3000, 24, 40, 1);
+	gendata_rows(&g, &rows);
+	for (it = 0; it < 12; it += 3) {
+		error = train(&ctx, &rows, 6, 4, it, &pq);
+		assert_true(error < before);
+		before = error;
+		vs_pq_free(&ctx, &pq);
+	}
+	/* more bits, less error */
+	error = train(&ctx, &rows, 6, 8, 10, &pq);
+	assert_true(error < before / 2);
+	vs_pq_free(&ctx, &pq);
+	gendata_free(&g);
+	assert_int_equal(ctx.mem_now, 0);
+}
+
+/* The codes of each row, found again by trying all, and the error that they
+ * leave. */
+static void check_codes(const struct vs_pq *pq, const struct vs_rows *rows,
+			const uint8_t *codes, double error)
+{
+	float *back = malloc(pq->dim * sizeof(float)), *table;
+	const float *row = rows->p;
+	size_t bytes = vs_pq_code_bytes(pq), i, d;
+	double total = 0, diff;
+	uint32_t s, c, best;
+
+	table = malloc((size_t)pq->m * pq->ksub * sizeof(float));
+	for (i = 0; i < rows->n; i++, row += pq->dim, codes += bytes) {
+		vs_pq_tables(pq, VS_L2, row, table);
+		for (s = 0; s < pq->m; s++) {
+			for (best = 0, c = 1; c < pq->ksub; c++)
+				if (table[s * pq->ksub + c] <
+				    table[s * pq->ksub + best])
+					best = c;
+			assert_int_equal(vs_pq_code(pq, codes, s), best);
+		}
+		if (pq->bits == 4 && pq->m % 2 == 1)
+			assert_int_equal(codes[bytes - 1] >> 4, 0);
+		vs_pq_decode(pq, codes, back);
+		for (d = 0; d < pq->dim; d++) {
+			diff = (double)row[d] - (double)back[d];
+			total += diff * diff;
+		}
+	}
+	assert_true(fabs(total / (double)rows->n - error) < 1e-4 * error);
+	free(back);
+	free(table);
+}
+
+static void test_codes_are_the_nearest(void **state)
+{
+	static const uint32_t shape[][3] = { { 24, 6, 8 }, { 24, 8, 4 },
+					     { 21, 7, 4 }, { 34, 2, 8 } };
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct vs_pq pq;
+	uint8_t *codes;
+	double error;
+	size_t i;
+
+	(void)state;
+	start(&ctx);
+	for (i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
+		gendata_make(&g, VS_F32, 1111, shape[i][0], 40, 1);
+		gendata_rows(&g, &rows);
+		error = train(&ctx, &rows, shape[i][1], shape[i][2], 4, &pq);
+		codes = malloc(rows.n * vs_pq_code_bytes(&pq));
+		assert_int_equal(vs_pq_encode(&ctx, &pq, &rows, codes, &err),
+				 0);
+		check_codes(&pq, &rows, codes, error);
+		free(codes);
+		vs_pq_free(&ctx, &pq);
+		gendata_free(&g);
+	}
+	assert_int_equal(ctx.mem_now, 0);
+}
+
+/* Fewer values than centroids: each has its own, and nothing is lost. */
+static void test_few_values(void **state)
+{
+	struct vs_rows rows = { NULL, 700, 4, VS_F32 };
+	float *x = malloc(700 * 4 * sizeof(float));
+	struct vs_ctx ctx;
+	struct vs_pq pq;
+	size_t i;
+
+	(void)state;
+	start(&ctx);
+	for (i = 0; i < 700 * 4; i++)
+		x[i] = (float)(i * 2654435761u >> 7 & 3);
+	rows.p = x;
+	assert_true(train(&ctx, &rows, 2, 4, 25, &pq) == 0);
+	vs_pq_free(&ctx, &pq);
+	assert_true(train(&ctx, &rows, 2, 8, 25, &pq) == 0);
+	vs_pq_free(&ctx, &pq);
+	for (i = 0; i < 700 * 4; i++)
+		x[i] = 0;
+	assert_true(train(&ctx, &rows, 2, 8, 25, &pq) == 0);
+	vs_pq_free(&ctx, &pq);
+	free(x);
+}
+
+static void test_same_bits_everywhere(void **state)
+{
+	static const unsigned threads[] = { 1, 2, 7 };
+	struct vs_pq pq, first = { 0 };
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	int cpu;
+	size_t t;
+
+	(void)state;
+	gendata_make(&g, VS_F32, 2000, 30, 40, 1);
+	gendata_rows(&g, &rows);
+	for (cpu = 0; cpu < VS_CPU_BEST; cpu++) {
+		for (t = 0; t < 3; t++) {
+			start(&ctx);
+			ctx.kern = vs_kern_exact((enum vs_cpu)cpu);
+			ctx.n_threads = threads[t];
+			if (ctx.kern == NULL)
+				continue;
+			train(&ctx, &rows, 10, 8, 6, &pq);
+			if (first.codebooks == NULL) {
+				first = pq;
+				continue;
+			}
+			assert_memory_equal(pq.codebooks, first.codebooks,
+					    vs_pq_codebook_count(&pq) * 4);
+			vs_pq_free(&ctx, &pq);
+		}
+	}
+	start(&ctx);
+	vs_pq_free(&ctx, &first);
+	gendata_free(&g);
+}
+
+static void test_tables_are_values(void **state)
+{
+	static const enum vs_metric metrics[] = { VS_L2, VS_IP, VS_COSINE,
+						  VS_L1 };
+	float table[3 * 16], q[6], *c;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct vs_pq pq;
+	size_t i, t;
+
+	(void)state;
+	start(&ctx);
+	assert_int_equal(vs_pq_alloc(&ctx, 6, 3, 4, &pq, &err), 0);
+	for (i = 0; i < 96; i++)
+		pq.codebooks[i] = (float)(i * 37 % 23) - 9;
+	for (i = 0; i < 6; i++)
+		q[i] = (float)i - 2.5f;
+	for (t = 0; t < 4; t++) {
+		vs_pq_tables(&pq, metrics[t], q, table);
+		for (i = 0; i < 48; i++) {
+			float *p = q + i / 16 * 2, want;
+
+			c = pq.codebooks + i * 2;
+			if (metrics[t] == VS_L2)
+				want = (p[0] - c[0]) * (p[0] - c[0]) +
+				       (p[1] - c[1]) * (p[1] - c[1]);
+			else if (metrics[t] == VS_L1)
+				want = fabsf(p[0] - c[0]) + fabsf(p[1] - c[1]);
+			else
+				want = p[0] * c[0] + p[1] * c[1];
+			assert_true(table[i] == want);
+		}
+	}
+	vs_pq_free(&ctx, &pq);
+}
+
+static void test_refusals(void **state)
+{
+	struct vs_pq_params params = { 2, 1 };
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct vs_pq pq;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_F32, 255, 4, 40, 1);
+	gendata_rows(&g, &rows);
+	assert_int_equal(vs_pq_alloc(&ctx, 4, 2, 8, &pq, &err), 0);
+	assert_int_equal(vs_pq_train(&ctx, &rows, &params, &pq, NULL, &err),
+			 VS_EDATA);
+	assert_non_null(strstr(err.msg, "255 training rows"));
+	vs_pq_free(&ctx, &pq);
+	gendata_free(&g);
+	assert_int_equal(ctx.mem_now, 0);
+}
+
+/* Each allocation fails in turn; what was had is given back. */
+static void test_no_memory(void **state)
+{
+	struct vs_pq_params params = { 2, 1 };
+	struct faults f = { .at = 0, .sys = 12, .calls = 1u << VS_CALL_ALLOC };
+	uint8_t codes[300 * 2];
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct vs_pq pq;
+	unsigned at;
+	int rc = VS_ENOMEM;
+
+	(void)state;
+	gendata_make(&g, VS_F32, 300, 4, 40, 1);
+	gendata_rows(&g, &rows);
+	for (at = 1; rc != 0; at++) {
+		start(&ctx);
+		f.at = at;
+		faults_set(&ctx, &f);
+		pq.codebooks = NULL;
+		rc = vs_pq_alloc(&ctx, 4, 2, 8, &pq, &err);
+		if (rc == 0)
+			rc = vs_pq_train(&ctx, &rows, &params, &pq, NULL,
+					 &err);
+		if (rc == 0)
+			rc = vs_pq_encode(&ctx, &pq, &rows, codes, &err);
+		assert_true(rc == 0 || rc == VS_ENOMEM);
+		vs_pq_free(&ctx, &pq);
+		assert_int_equal(ctx.mem_now, 0);
+		assert_true(at < 100);
+	}
+	assert_true(at > 15);
+	gendata_free(&g);
+}
+
+static void test_stop(void **state)
+{
+	atomic_int stop = 1;
+	struct vs_pq_params params = { 2, 1 };
+	uint8_t codes[300 * 2];
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct vs_pq pq;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_F32, 300, 4, 40, 1);
+	gendata_rows(&g, &rows);
+	train(&ctx, &rows, 2, 8, 1, &pq);
+	ctx.stop = &stop;
+	assert_int_equal(vs_pq_train(&ctx, &rows, &params, &pq, NULL, &err),
+			 VS_EAGAIN);
+	assert_int_equal(vs_pq_encode(&ctx, &pq, &rows, codes, &err),
+			 VS_EAGAIN);
+	vs_pq_free(&ctx, &pq);
+	gendata_free(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_error_falls),
+		cmocka_unit_test(test_codes_are_the_nearest),
+		cmocka_unit_test(test_few_values),
+		cmocka_unit_test(test_same_bits_everywhere),
+		cmocka_unit_test(test_tables_are_values),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
