@@ -83,7 +83,7 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 					     NULL);
 	}
 	if (rc == 0)
-		rc = vs_shard_scan(ctx, s, b, N_QUERIES, cells, nlist, NULL);
+		rc = vs_shard_scan(ctx, s, 0, b, N_QUERIES, cells, nlist, NULL);
 	if (rc == 0)
 		rc = vs_batch_finish(ctx, b, &hits, NULL);
 	if (rc == 0)
