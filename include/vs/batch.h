@@ -95,7 +95,8 @@ struct vs_settle {
 
 /* Offers b all candidates with their canonical keys. */
 int vs_batch_settle(struct vs_ctx *ctx, struct vs_batch *b,
-		    const struct vs_settle *s, struct vs_err *err) VS_MUST_CHECK;
+		    const struct vs_settle *s,
+		    struct vs_err *err) VS_MUST_CHECK;
 
 /* Row x query pairs that went through tiles so far. */
 uint64_t vs_batch_distances(const struct vs_batch *b);

@@ -15,8 +15,8 @@ struct vs_params {
 };
 
 /* For an index; text, "name=value,...", may be NULL: defaults (nprobe: the root
- * of nlist, rounded up; kfactor: 10).  A larger nprobe than nlist is nlist.  VS_EUSAGE for a parameter that
- * the index does not have. */
+ * of nlist, rounded up; kfactor: 10).  A larger nprobe than nlist is nlist.
+ * VS_EUSAGE for a parameter that the index does not have. */
 int vs_params_parse(const char *text, const struct vs_factory *index,
 		    struct vs_params *out, struct vs_err *err) VS_MUST_CHECK;
 

@@ -93,8 +93,8 @@ static void take_panels(const struct vs_ctx *ctx, struct vs_batch *b,
 					NULL,
 				key);
 		}
-		if (take(&b->query[g->query[last_q]], key[row % VS_PANEL_ROWS], v,
-			 row))
+		if (take(&b->query[g->query[last_q]],
+			 key[row % VS_PANEL_ROWS], v, row))
 			g->changed |= 1u << last_q;
 	}
 }

@@ -31,8 +31,9 @@ static int bad(const char *text, const struct vs_factory *index,
 		expected = "nprobe=N with N from 1";
 	else if (is_refined(index))
 		expected = "kfactor=N with N from 1";
-	return vs_fail(err, VS_EUSAGE, "-p '%.60s' does not fit %s; expected %s",
-		       text, index->text, expected);
+	return vs_fail(err, VS_EUSAGE,
+		       "-p '%.60s' does not fit %s; expected %s", text,
+		       index->text, expected);
 }
 
 static uint32_t root_up(uint32_t n)

@@ -136,8 +136,8 @@ static int sort_pairs(struct vs_ctx *ctx, uint32_t nlist,
 }
 
 static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
-			uint32_t number, struct vs_batch *b, const struct columns *p,
-			struct vs_err *err)
+			uint32_t number, struct vs_batch *b,
+			const struct columns *p, struct vs_err *err)
 {
 	struct view_arg arg = { .ctx = ctx, .s = s,
 				.where = (uint64_t)number
@@ -170,8 +170,8 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 }
 
 int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, uint32_t number,
-		  struct vs_batch *b, uint64_t n_queries, const uint32_t *cells, uint32_t nprobe,
-		  struct vs_err *err)
+		  struct vs_batch *b, uint64_t n_queries,
+		  const uint32_t *cells, uint32_t nprobe, struct vs_err *err)
 {
 	struct columns p = { cells, n_queries, nprobe, 0, 1 };
 	int rc;
