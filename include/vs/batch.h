@@ -22,6 +22,7 @@ struct vs_batch_spec {
 	/* Borrowed until destroy: f32 for float rows, else as the rows. */
 	struct vs_rows queries;
 	uint32_t k;             /* 1..VS_K_MAX */
+	bool keep_where; /* beside each hit, where its row stands */
 	bool in_double; /* f32 keys are accumulated in double, then rounded:
 			 * ground truth */
 };
@@ -38,6 +39,7 @@ struct vs_cell_view {
 	const void *ids;    /* per panel row, or NULL: id_base + row */
 	uint32_t id_size;   /* 4 or 8 */
 	uint64_t id_base;
+	uint64_t where; /* of row 0, for keep_where */
 	uint64_t n_rows; /* real rows of the piece */
 };
 
@@ -76,6 +78,26 @@ int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 		    const struct vs_hit **hits,
 		    struct vs_err *err) VS_MUST_CHECK;
+/* [n_queries][k] beside the hits of vs_batch_finish; undefined beside padding.
+ */
+const uint64_t *vs_batch_where(const struct vs_batch *b);
+
+/* Candidates of each query, to be ranked by other rows. */
+struct vs_settle {
+	uint32_t n; /* of each query */
+	const struct vs_hit *hits; /* [n_queries][n], with padding */
+	const uint64_t *where;     /* beside them */
+	/* Reads the row that stands there into row, as f32 or bytes of the
+	 * batch's rows.  May be called by several threads. */
+	int (*read)(void *arg, uint64_t where, void *row, struct vs_err *err);
+	void *arg;
+};
+
+/* Offers b all candidates with their canonical keys. */
+int vs_batch_settle(struct vs_ctx *ctx, struct vs_batch *b,
+		    const struct vs_settle *s,
+		    struct vs_err *err) VS_MUST_CHECK;
+
 /* Row x query pairs that went through tiles so far. */
 uint64_t vs_batch_distances(const struct vs_batch *b);
 void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b);

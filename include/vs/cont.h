@@ -40,6 +40,7 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 #define VS_SEC_QUAN VS_TAG('Q', 'U', 'A', 'N') /* f32 [2 * dim + 1] */
 #define VS_SEC_CODE VS_TAG('C', 'O', 'D', 'E') /* u8 panels of codes */
 #define VS_SEC_SLAK VS_TAG('S', 'L', 'A', 'K') /* f32 per panel row */
+#define VS_SEC_FINE VS_TAG('F', 'I', 'N', 'E') /* a whole row per panel row */
 #define VS_SEC_IDS VS_TAG('I', 'D', 'S', ' ')  /* u32 or u64 per panel row */
 #define VS_SEC_HITS VS_TAG('H', 'I', 'T', 'S') /* struct vs_hit [nq][k] */
 

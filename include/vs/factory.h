@@ -95,7 +95,7 @@ static inline bool vs_factory_has_transform(const struct vs_factory *f)
 static inline bool vs_factory_has_ranges(const struct vs_factory *f,
 					 enum vs_dtype rows)
 {
-	return f->code == VS_CODE_SQ8 &&
+	return (f->code == VS_CODE_SQ8 || f->refine == VS_REFINE_SQ8) &&
 	       (rows == VS_F32 || rows == VS_F16 ||
 		vs_factory_has_transform(f));
 }

@@ -60,6 +60,7 @@ double vs_key_value(enum vs_metric metric, enum vs_dtype dtype, int64_t key);
  * VS_KEY_WORST }. */
 struct vs_topk {
 	struct vs_hit *slots; /* [vs_topk_slots(k)] */
+	uint64_t *where; /* beside slots: what was pushed with them; or NULL */
 	uint32_t k;
 	uint32_t n;
 	int64_t limit; /* a larger key has no chance */
@@ -74,7 +75,7 @@ static inline uint64_t vs_topk_slots(uint32_t k)
 
 /* Keeps the hit while it may be among the k best; true when limit may have
  * changed. */
-bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id);
+bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id, uint64_t where);
 /* Leaves the k best in slots[0..k), ascending, padded with id VS_ID_NONE and
  * key VS_KEY_WORST. */
 void vs_topk_finish(struct vs_topk *t);

@@ -108,11 +108,22 @@ enum vs_dtype vs_shard_row_dtype(const struct vs_shard *s);
 /* Frees centroids and transform of a shard that is searched with another's. */
 void vs_shard_drop_model(struct vs_ctx *ctx, struct vs_shard *s);
 
+/* Whether its rows stand whole beside their codes: hits by code can be ranked
+ * by them. */
+bool vs_shard_refines(const struct vs_shard *s);
+/* Offers b, whose rows are those of the headers, the candidates that a scan of
+ * the shards found: where says which one (its number as vs_shard_scan was
+ * given it) and the slot. */
+int vs_shards_refine(struct vs_ctx *ctx, struct vs_shard *const *shards,
+		     size_t n_shards, struct vs_settle *candidates,
+		     struct vs_batch *b, struct vs_err *err) VS_MUST_CHECK;
+#define VS_WHERE_SLOT_BITS 44u
+
 /* Scans the cells of s for the queries of b.  cells: [n_queries][nprobe] as
  * vs_coarse_probe gives them, ignored for Flat.  Each query's nearest cell goes
- * first. */
-int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, struct vs_batch *b,
-		  uint64_t n_queries, const uint32_t *cells, uint32_t nprobe,
-		  struct vs_err *err) VS_MUST_CHECK;
+ * first.  number: of the shard, below 2^20, for batches that keep where. */
+int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, uint32_t number,
+		  struct vs_batch *b, uint64_t n_queries,
+		  const uint32_t *cells, uint32_t nprobe, struct vs_err *err) VS_MUST_CHECK;
 
 #endif

@@ -14,76 +14,104 @@ double vs_key_value(enum vs_metric metric, enum vs_dtype dtype, int64_t key)
 }
 
 /* Moves the hit at slot i towards the leaves of a max-heap of n slots. */
-static void sift_down(struct vs_hit *slots, uint32_t n, uint32_t i)
+/* A hit and what stands beside it. */
+struct slot {
+	struct vs_hit hit;
+	uint64_t where;
+};
+
+static inline struct slot get(const struct vs_topk *t, size_t i)
 {
-	struct vs_hit moving = slots[i];
+	const struct slot s = { t->slots[i], t->where ? t->where[i] : 0 };
+
+	return s;
+}
+
+static inline void put(struct vs_topk *t, size_t i, const struct slot *s)
+{
+	t->slots[i] = s->hit;
+	if (t->where != NULL)
+		t->where[i] = s->where;
+}
+
+static inline void copy(struct vs_topk *t, size_t to, size_t from)
+{
+	t->slots[to] = t->slots[from];
+	if (t->where != NULL)
+		t->where[to] = t->where[from];
+}
+
+static void swap(struct vs_topk *t, size_t a, size_t b)
+{
+	const struct slot s = get(t, a);
+
+	copy(t, a, b);
+	put(t, b, &s);
+}
+
+static void sift_down(struct vs_topk *t, uint32_t n, uint32_t i)
+{
+	const struct slot moving = get(t, i);
 	uint32_t child;
 
 	while (i < n / 2) {
 		child = 2 * i + 1;
 		if (child + 1 < n &&
-		    vs_hit_less(&slots[child], &slots[child + 1]))
+		    vs_hit_less(&t->slots[child], &t->slots[child + 1]))
 			child++;
-		if (!vs_hit_less(&moving, &slots[child]))
+		if (!vs_hit_less(&moving.hit, &t->slots[child]))
 			break;
-		slots[i] = slots[child];
+		copy(t, i, child);
 		i = child;
 	}
-	slots[i] = moving;
+	put(t, i, &moving);
 }
 
-static void sift_up(struct vs_hit *slots, uint32_t i)
+static void sift_up(struct vs_topk *t, uint32_t i)
 {
-	struct vs_hit moving = slots[i];
+	const struct slot moving = get(t, i);
 
-	while (i != 0 && vs_hit_less(&slots[(i - 1) / 2], &moving)) {
-		slots[i] = slots[(i - 1) / 2];
+	while (i != 0 && vs_hit_less(&t->slots[(i - 1) / 2], &moving.hit)) {
+		copy(t, i, (i - 1) / 2);
 		i = (i - 1) / 2;
 	}
-	slots[i] = moving;
+	put(t, i, &moving);
 }
 
-static bool push_heap(struct vs_topk *t, const struct vs_hit *hit)
+static bool push_heap(struct vs_topk *t, const struct slot *s)
 {
 	if (t->n < t->k) {
-		t->slots[t->n] = *hit;
-		sift_up(t->slots, t->n);
+		put(t, t->n, s);
+		sift_up(t, t->n);
 		t->n++;
 		if (t->n < t->k)
 			return false;
 	} else {
-		if (t->k == 0 || !vs_hit_less(hit, &t->slots[0]))
+		if (t->k == 0 || !vs_hit_less(&s->hit, &t->slots[0]))
 			return false;
-		t->slots[0] = *hit;
-		sift_down(t->slots, t->n, 0);
+		put(t, 0, s);
+		sift_down(t, t->n, 0);
 	}
 	t->limit = t->slots[0].key;
 	return true;
 }
 
-static void swap(struct vs_hit *a, struct vs_hit *b)
-{
-	struct vs_hit t = *a;
-
-	*a = *b;
-	*b = t;
-}
-
 /* Moves the k least of n > k slots to the front: quickselect (Hoare, Find,
  * CACM 4, 1961) with the median of three as pivot. */
-static void select_least(struct vs_hit *s, size_t n, size_t k)
+static void select_least(struct vs_topk *t, size_t n, size_t k)
 {
+	const struct vs_hit *s = t->slots;
 	size_t lo = 0, hi = n - 1, i, j, mid;
 	struct vs_hit pivot;
 
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
 		if (vs_hit_less(&s[mid], &s[lo]))
-			swap(&s[mid], &s[lo]);
+			swap(t, mid, lo);
 		if (vs_hit_less(&s[hi], &s[lo]))
-			swap(&s[hi], &s[lo]);
+			swap(t, hi, lo);
 		if (vs_hit_less(&s[hi], &s[mid]))
-			swap(&s[hi], &s[mid]);
+			swap(t, hi, mid);
 		pivot = s[mid];
 		i = lo;
 		j = hi;
@@ -94,7 +122,7 @@ static void select_least(struct vs_hit *s, size_t n, size_t k)
 				j--;
 			if (i > j)
 				break;
-			swap(&s[i++], &s[j]);
+			swap(t, i++, j);
 			if (j == 0)
 				break;
 			j--;
@@ -113,7 +141,7 @@ static void cut(struct vs_topk *t)
 {
 	uint32_t i;
 
-	select_least(t->slots, t->n, t->k);
+	select_least(t, t->n, t->k);
 	t->n = t->k;
 	t->limit = t->slots[0].key;
 	for (i = 1; i < t->k; i++)
@@ -121,15 +149,15 @@ static void cut(struct vs_topk *t)
 			t->limit = t->slots[i].key;
 }
 
-bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id)
+bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id, uint64_t where)
 {
-	struct vs_hit hit = {.id = id, .key = key};
+	const struct slot s = { { .id = id, .key = key }, where };
 
 	if (key > t->limit)
 		return false;
 	if (t->k <= VS_TOPK_HEAP_MAX)
-		return push_heap(t, &hit);
-	t->slots[t->n++] = hit;
+		return push_heap(t, &s);
+	put(t, t->n++, &s);
 	if (t->n < vs_topk_slots(t->k))
 		return false;
 	cut(t);
@@ -143,10 +171,10 @@ void vs_topk_finish(struct vs_topk *t)
 	if (t->n > t->k)
 		cut(t);
 	for (n = t->n / 2; n > 0; n--)
-		sift_down(t->slots, t->n, n - 1);
+		sift_down(t, t->n, n - 1);
 	for (n = t->n; n > 1; n--) {
-		swap(&t->slots[0], &t->slots[n - 1]);
-		sift_down(t->slots, n - 1, 0);
+		swap(t, 0, n - 1);
+		sift_down(t, n - 1, 0);
 	}
 	for (n = t->n; n < t->k; n++) {
 		t->slots[n].id = VS_ID_NONE;

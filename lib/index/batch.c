@@ -57,6 +57,7 @@ void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b)
 	vs_free(ctx, b->own_bytes);
 	vs_free(ctx, b->ones);
 	vs_free(ctx, b->slots);
+	vs_free(ctx, b->where);
 	vs_free(ctx, b->query);
 	vs_free(ctx, b);
 }
@@ -79,6 +80,13 @@ int vs_batch_create(struct vs_ctx *ctx, const struct vs_batch_spec *spec,
 			    "results", err);
 	if (b->slots == NULL)
 		goto fail;
+	if (spec->keep_where) {
+		b->where = vs_alloc(ctx, spec->queries.n,
+				    vs_topk_slots(spec->k) * sizeof(*b->where),
+				    "results", err);
+		if (b->where == NULL)
+			goto fail;
+	}
 	atomic_init(&b->n_distances, 0);
 	rc = vs_batch_prepare(ctx, b, err);
 	if (rc != 0)
@@ -109,11 +117,21 @@ int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 			    err);
 
 	/* Results close ranks over the spare slots. */
-	for (i = 1; vs_topk_slots(b->spec.k) > k && i < b->spec.queries.n; i++)
+	for (i = 1; vs_topk_slots(b->spec.k) > k && i < b->spec.queries.n;
+	     i++) {
 		memmove(b->slots + i * k, b->query[i].top.slots,
 			k * sizeof(*b->slots));
+		if (b->where != NULL)
+			memmove(b->where + i * k, b->query[i].top.where,
+				k * sizeof(*b->where));
+	}
 	*hits = b->slots;
 	return rc;
+}
+
+const uint64_t *vs_batch_where(const struct vs_batch *b)
+{
+	return b->where;
 }
 
 uint64_t vs_batch_distances(const struct vs_batch *b)
@@ -307,6 +325,7 @@ static void part_of(const struct scan_job *j, const struct vs_cell_view *v,
 	if (v->ids != NULL)
 		out->ids = (const uint8_t *)v->ids + row * v->id_size;
 	out->id_base = v->id_base + row;
+	out->where = v->where + row;
 	out->n_rows = vs_min_u64(v->n_rows - row, n * VS_PANEL_ROWS);
 }
 

@@ -40,6 +40,7 @@ struct vs_batch {
 	uint8_t *ones;          /* [dim], for i8 similarities */
 	struct vs_query *query; /* [n_queries] */
 	struct vs_hit *slots;   /* [n_queries][vs_topk_slots(k)] */
+	uint64_t *where;        /* the same, or NULL */
 	atomic_uint_fast64_t n_distances;
 };
 
@@ -89,6 +90,10 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		    const struct vs_cell_view *v, struct vs_group *g,
 		    struct vs_pass *pass, struct vs_err *err) VS_MUST_CHECK;
 
+/* Offers a row; true when the limit may have changed. */
+bool vs_query_take(struct vs_query *q, int64_t key, uint64_t id,
+		   uint64_t where);
+
 /* Panels first.. of the piece as panels of f32, into worker->wide. */
 int vs_batch_expand(const struct vs_ctx *ctx, const struct vs_batch *b,
 		    const struct vs_cell_view *v, const struct vs_group *g,
@@ -100,6 +105,9 @@ void vs_batch_panel_keys(const struct vs_ctx *ctx, const struct vs_batch *b,
 			 uint32_t query, const void *panel, const void *terms,
 			 const uint32_t *norms, int64_t key[VS_PANEL_ROWS]);
 
+/* The same of one row of bytes as panels hold them. */
+int64_t vs_batch_byte_key(const struct vs_ctx *ctx, const struct vs_batch *b,
+			  uint32_t query, const uint8_t *row);
 /* The same of one row of floats, whole: the same bits. */
 int64_t vs_batch_row_key(const struct vs_ctx *ctx, const struct vs_batch *b,
 			 uint32_t query, const float *row, float term);

@@ -172,6 +172,60 @@ void vs_batch_panel_keys(const struct vs_ctx *ctx, const struct vs_batch *b,
 		key[i] = vs_key_of_f32(f[i], b->similarity);
 }
 
+/* x.q of one row, as panel_ip. */
+static int64_t row_ip(const struct vs_ctx *ctx, const struct vs_batch *b,
+		      uint32_t query, const uint8_t *row)
+{
+	uint32_t dim = b->spec.queries.dim;
+	int64_t ip, sum;
+
+	ctx->kern->ip_u8(b->bytes + (size_t)query * dim, row, dim, 1, dim, &ip);
+	if (b->spec.dtype == VS_U8)
+		return ip;
+	ctx->kern->ip_u8(b->ones, row, dim, 1, dim, &sum);
+	return ip - 128 * (sum + b->query[query].sum);
+}
+
+static int64_t byte_norm2(const struct vs_batch *b, const uint8_t *row)
+{
+	int bias = b->spec.dtype == VS_I8 ? 128 : 0, v;
+	int64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < b->spec.queries.dim; i++) {
+		v = row[i] - bias;
+		sum += v * v;
+	}
+	return sum;
+}
+
+int64_t vs_batch_byte_key(const struct vs_ctx *ctx, const struct vs_batch *b,
+			  uint32_t query, const uint8_t *row)
+{
+	uint32_t dim = b->spec.queries.dim;
+	const uint8_t *q = b->bytes + (size_t)query * dim;
+	double norms2;
+	int64_t key;
+
+	switch (b->spec.metric) {
+	case VS_L2:
+		ctx->kern->l2sq_u8(q, row, dim, 1, dim, &key);
+		return key;
+	case VS_L1:
+		ctx->kern->l1_u8(q, row, dim, 1, dim, &key);
+		return key;
+	case VS_IP:
+		return -row_ip(ctx, b, query, row);
+	default:
+		norms2 = (double)byte_norm2(b, row) * b->query[query].norm2;
+		key = row_ip(ctx, b, query, row);
+		return vs_key_of_f32(norms2 > 0 ? (float)((double)key /
+							  sqrt(norms2)) :
+						  0,
+				     true);
+	}
+}
+
 static double row_value(const struct vs_kern *k, enum vs_metric metric,
 			const float *q, const float *row, size_t dim)
 {

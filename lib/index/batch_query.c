@@ -65,6 +65,9 @@ static int prepare_query(void *arg, size_t i, unsigned thread,
 	(void)thread;
 	(void)err;
 	q->top.slots = b->slots + i * vs_topk_slots(b->spec.k);
+	q->top.where = b->where == NULL ?
+			       NULL :
+			       b->where + i * vs_topk_slots(b->spec.k);
 	q->top.k = b->spec.k;
 	q->top.n = 0;
 	q->top.limit = VS_KEY_WORST;

@@ -16,20 +16,25 @@ static uint64_t id_of(const struct vs_cell_view *v, size_t row)
 	return ((const uint64_t *)v->ids)[row];
 }
 
-/* True when the limit may have changed. */
-static bool take(struct vs_query *q, int64_t key, uint64_t id)
+bool vs_query_take(struct vs_query *q, int64_t key, uint64_t id, uint64_t where)
 {
 	bool changed;
 
 	if (key > atomic_load_explicit(&q->limit, memory_order_relaxed))
 		return false;
 	vs_spin_lock(&q->lock);
-	changed = vs_topk_push(&q->top, key, id);
+	changed = vs_topk_push(&q->top, key, id, where);
 	if (changed)
 		atomic_store_explicit(&q->limit, q->top.limit,
 				      memory_order_relaxed);
 	vs_spin_unlock(&q->lock);
 	return changed;
+}
+
+static bool take(struct vs_query *q, int64_t key, const struct vs_cell_view *v,
+		 size_t row)
+{
+	return vs_query_take(q, key, id_of(v, row), v->where + row);
 }
 
 /* The key that an exact score stands for. */
@@ -54,7 +59,7 @@ static void take_exact(struct vs_batch *b, const struct vs_cell_view *v,
 		if (row >= v->n_rows)
 			continue;
 		q = &b->query[g->query[pass[i].q]];
-		if (take(q, key_of_score(b, q, pass[i].score), id_of(v, row)))
+		if (take(q, key_of_score(b, q, pass[i].score), v, row))
 			g->changed |= 1u << pass[i].q;
 	}
 }
@@ -88,8 +93,8 @@ static void take_panels(const struct vs_ctx *ctx, struct vs_batch *b,
 					NULL,
 				key);
 		}
-		if (take(&b->query[g->query[last_q]], key[row % VS_PANEL_ROWS],
-			 id_of(v, row)))
+		if (take(&b->query[g->query[last_q]],
+			 key[row % VS_PANEL_ROWS], v, row))
 			g->changed |= 1u << last_q;
 	}
 }
@@ -140,7 +145,7 @@ static int take_rows(const struct vs_ctx *ctx, struct vs_batch *b,
 		p = read_row(ctx, b, v, g, row);
 		query = g->query[pass[i].q];
 		key = vs_batch_row_key(ctx, b, query, p, terms[row]);
-		if (take(&b->query[query], key, id_of(v, row)))
+		if (take(&b->query[query], key, v, row))
 			g->changed |= 1u << pass[i].q;
 	}
 	return 0;

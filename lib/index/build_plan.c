@@ -91,7 +91,7 @@ int vs_build_plan(struct vs_build *b, struct vs_err *err)
 	uint64_t n = b->src->n_rows, most = 1, panels;
 	bool flat = b->spec->index.family == VS_FAMILY_FLAT;
 	uint32_t c;
-	int rc = b->kind->start(b, err);
+	int rc = vs_build_start(b, err);
 
 	if (rc == 0)
 		rc = vs_build_alloc(b, err);

@@ -1,7 +1,7 @@
 /* build_sections.c - the sections of a shard: INFO, centroids and cells, and
  * room for those that its kind of code lists (code_kind.h).
  */
-#include "shard_build_int.h"
+#include "refine_int.h"
 #include "vs/mem.h"
 #include "vs/transform_file.h"
 #include "vs/yaml.h"
@@ -105,6 +105,13 @@ static int write_control(struct vs_build *b, struct vs_err *err)
 			   ((size_t)b->nlist + 1) * 8, err);
 	vs_free(b->ctx, cumulative);
 	return rc;
+}
+
+int vs_build_start(struct vs_build *b, struct vs_err *err)
+{
+	int rc = b->kind->start(b, err);
+
+	return rc == 0 ? vs_refine_start(b, err) : rc;
 }
 
 static int add_section(struct vs_build *b, struct vs_build_section *s,

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "shard_int.h"
+#include "refine_int.h"
 #include "vs/mem.h"
 #include "vs/panel.h"
 #include "vs/transform_file.h"
@@ -100,6 +100,7 @@ void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
 	vs_free(ctx, s->cell_rows);
 	vs_free(ctx, s->cell_panel);
 	vs_code8_free(ctx, &s->code8);
+	vs_code8_free(ctx, &s->fine8);
 	vs_free(ctx, s);
 }
 
@@ -241,6 +242,12 @@ int vs_shard_find_panels(struct vs_shard *s, uint32_t tag, uint32_t item,
 	return find(s, tag, item, 1, out, err);
 }
 
+int vs_shard_find_rows(struct vs_shard *s, uint32_t tag, uint32_t item,
+		       struct vs_span *out, struct vs_err *err)
+{
+	return find(s, tag, item, VS_PANEL_ROWS, out, err);
+}
+
 int vs_shard_find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
 			 struct vs_err *err)
 {
@@ -275,7 +282,7 @@ static int read_model(struct vs_ctx *ctx, struct vs_shard *s,
 	if (rc == 0)
 		s->trained_hash = vs_trained_hash(
 			s->centroids, (uint64_t)nlist * s->dim,
-			s->index.code == VS_CODE_SQ8 ? &s->code8 : NULL,
+			s->index.code == VS_CODE_SQ8 ? &s->code8 : &s->fine8,
 			s->transform);
 	return rc;
 }
@@ -299,9 +306,11 @@ static int open_kind(struct vs_ctx *ctx, struct vs_shard *s,
 		     struct vs_err *err)
 {
 	enum vs_dtype rows = s->dtype;
+	int rc;
 
 	s->row_dtype = vs_code_row_dtype(&s->index, rows);
-	return vs_code_kind_of(&s->index, rows)->open(ctx, s, err);
+	rc = vs_code_kind_of(&s->index, rows)->open(ctx, s, err);
+	return rc == 0 ? vs_refine_open(ctx, s, err) : rc;
 }
 
 int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,

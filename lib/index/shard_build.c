@@ -339,7 +339,7 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 		.dtype = b->src->raw_dtype,
 	};
 	struct vs_cont_writer *w;
-	int rc = b->kind->start(b, err);
+	int rc = vs_build_start(b, err);
 
 	if (rc == 0)
 		rc = vs_build_alloc(b, err);

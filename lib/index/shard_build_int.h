@@ -42,7 +42,8 @@ struct vs_build {
 	struct vs_build_section section[VS_BUILD_SECTIONS_MAX];
 	unsigned n_sections;
 	unsigned sec_rows, sec_terms, sec_ids; /* among them */
-	unsigned sec_norms, sec_codes, sec_slack;
+	unsigned sec_norms, sec_codes, sec_slack, sec_fine;
+	bool refines; /* rows stand whole beside their codes (refine.c) */
 	size_t panel_bytes;   /* of all sections of panels together */
 	size_t scratch_bytes;
 
@@ -90,6 +91,8 @@ unsigned vs_build_list_fixed(struct vs_build *b, uint32_t tag, uint32_t item,
 			     const void *p, uint64_t n);
 /* The ids, which every shard has. */
 void vs_build_list_ids(struct vs_build *b);
+/* Learns what the kind of code must know, and lists all sections. */
+int vs_build_start(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 /* Adds all raw sections, of which those of panels are still empty; INFO. */
 int vs_build_add_sections(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 int vs_build_write_info(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;

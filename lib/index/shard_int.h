@@ -25,6 +25,10 @@ struct vs_shard {
 	struct vs_span norms;        /* p NULL: no norms */
 	struct vs_code8 code8;       /* mid NULL: no codes */
 	struct vs_span codes, slack; /* with codes */
+	bool refines;                /* fine holds the rows, of fine_dtype */
+	enum vs_dtype fine_dtype;
+	struct vs_span fine;
+	struct vs_code8 fine8; /* mid NULL, or what u8 of fine are codes of */
 };
 
 /* shard.c: says that the file is damaged. */
@@ -33,6 +37,8 @@ int vs_shard_bad(const struct vs_shard *s, const char *what,
 /* Sections of one item for each panel, and for each slot (of 4 bytes). */
 int vs_shard_find_panels(struct vs_shard *s, uint32_t tag, uint32_t item,
 			 struct vs_span *out, struct vs_err *err) VS_MUST_CHECK;
+int vs_shard_find_rows(struct vs_shard *s, uint32_t tag, uint32_t item,
+		       struct vs_span *out, struct vs_err *err) VS_MUST_CHECK;
 int vs_shard_find_beside(struct vs_shard *s, uint32_t tag, struct vs_span *out,
 			 struct vs_err *err) VS_MUST_CHECK;
 /* code_ranges.c: QUAN, CODE and, where rows can be filtered, SLAK. */

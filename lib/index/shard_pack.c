@@ -1,7 +1,7 @@
 /* shard_pack.c - turns the rows of a range into panels of its kind of code,
  * packed by all threads and written in file order.
  */
-#include "shard_build_int.h"
+#include "refine_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
 #include "vs/par.h"
@@ -144,6 +144,8 @@ static void pack_panel(const struct vs_build *b, struct vs_build_slot *s,
 		       i < n_real ? b->range_ids[place] : VS_ID_NONE);
 	}
 	b->kind->pack(b, s, rows, to);
+	if (b->refines)
+		vs_refine_pack(b, s, rows, to);
 }
 
 static size_t block_panels(const struct run *r, size_t block)

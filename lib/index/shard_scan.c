@@ -10,6 +10,7 @@
 struct view_arg {
 	struct vs_ctx *ctx;
 	struct vs_shard *s;
+	uint64_t where; /* of slot 0 */
 };
 
 static void ahead(void *arg, size_t cell, uint64_t first, uint64_t n)
@@ -78,11 +79,13 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	out->norms = norms ? (const uint32_t *)(const void *)s->norms.p + row :
 			     NULL;
 	out->codes = codes ? s->codes.p + panel * s->codes.item : NULL;
-	out->slack = s->slack.p != NULL ? (const float *)(const void *)s->slack.p + row :
-			     NULL;
+	out->slack = NULL;
+	if (s->slack.p != NULL)
+		out->slack = (const float *)(const void *)s->slack.p + row;
 	out->ids = s->ids.p + row * s->ids.item;
 	out->id_size = s->ids.item;
 	out->id_base = 0;
+	out->where = a->where + row;
 	out->n_rows = vs_min_u64(left, n_rows);
 	return rc;
 }
@@ -133,10 +136,12 @@ static int sort_pairs(struct vs_ctx *ctx, uint32_t nlist,
 }
 
 static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
-			struct vs_batch *b, const struct columns *p,
-			struct vs_err *err)
+			uint32_t number, struct vs_batch *b,
+			const struct columns *p, struct vs_err *err)
 {
-	struct view_arg arg = { .ctx = ctx, .s = s };
+	struct view_arg arg = { .ctx = ctx, .s = s,
+				.where = (uint64_t)number
+					 << VS_WHERE_SLOT_BITS };
 	struct vs_scan scan = {
 		.code8 = s->code8.mid != NULL ? &s->code8 : NULL,
 		.decode = s->code8.mid != NULL && s->rows.p == NULL,
@@ -164,19 +169,19 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 	return rc;
 }
 
-int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, struct vs_batch *b,
-		  uint64_t n_queries, const uint32_t *cells, uint32_t nprobe,
-		  struct vs_err *err)
+int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, uint32_t number,
+		  struct vs_batch *b, uint64_t n_queries,
+		  const uint32_t *cells, uint32_t nprobe, struct vs_err *err)
 {
 	struct columns p = { cells, n_queries, nprobe, 0, 1 };
 	int rc;
 
 	if (s->index.family == VS_FAMILY_FLAT)
 		p.cells = NULL;
-	rc = scan_columns(ctx, s, b, &p, err);
+	rc = scan_columns(ctx, s, number, b, &p, err);
 	if (rc != 0 || p.cells == NULL)
 		return rc;
 	p.from = 1;
 	p.to = nprobe;
-	return scan_columns(ctx, s, b, &p, err);
+	return scan_columns(ctx, s, number, b, &p, err);
 }

@@ -21,8 +21,12 @@ int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
 		return unbuilt(f, "graphs over centroids", err);
 	if (f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4)
 		return unbuilt(f, "product codes", err);
-	if (f->refine != VS_REFINE_NONE)
-		return unbuilt(f, "refining", err);
+	/* Rows stand beside codes as the transform leaves them, which are those
+	 * that were given only turned. */
+	if (f->refine != VS_REFINE_NONE &&
+	    (f->l2norm || f->rotation > VS_ROT_OPQ || f->rot_dim != 0))
+		return unbuilt(f, "refining after L2norm, PCA, PCAR, RR or "
+				  "OPQ<m>_<d>", err);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "vs/mem.h"
 
 #define QUERIES_MAX (1u << 20) /* of one block */
+#define CANDIDATES_MAX (1u << 20) /* of a query, before they are refined */
 
 static const struct vs_cont_head *head_of(const struct vs_search *s)
 {
@@ -120,11 +121,15 @@ uint64_t vs_search_query_bytes(const struct vs_search *s)
 	uint32_t dim = vs_shard_dim(s->target.shard[0]);
 	uint64_t row = (uint64_t)head_of(s)->dim *
 		       vs_dtype_size(s->queries.form.to);
+	uint32_t candidates = s->args->k * s->params.kfactor;
+	uint64_t n = vs_batch_bytes_per_query(s->args->k, dim);
 
 	if (transform_of(s) != NULL)
 		row += (uint64_t)dim * sizeof(float);
-	return vs_batch_bytes_per_query(s->args->k, dim) + row +
-	       8 * (uint64_t)s->params.nprobe + 16;
+	if (vs_shard_refines(s->target.shard[0]))
+		n += vs_batch_bytes_per_query(candidates, dim) +
+		     vs_topk_slots(candidates) * sizeof(uint64_t);
+	return n + row + 8 * (uint64_t)s->params.nprobe + 16;
 }
 
 /* Queries that fit beside what is held already. */
@@ -135,6 +140,33 @@ static uint64_t block_queries(const struct vs_search *s)
 	n = vs_min_u64(n, QUERIES_MAX);
 	n = vs_min_u64(n, s->info.n_queries);
 	return n == 0 ? 1 : n;
+}
+
+/* Ranks the candidates of *b by whole rows, into a batch that takes its place.
+ */
+static int refine(struct vs_search *s, const struct vs_rows *rows,
+		  struct vs_batch **b, struct vs_err *err)
+{
+	const struct vs_batch_spec spec = {
+		.metric = head_of(s)->metric,
+		.dtype = vs_shard_dtype(s->target.shard[0]),
+		.queries = *rows,
+		.k = s->args->k,
+	};
+	struct vs_settle found = { .n = s->args->k * s->params.kfactor };
+	struct vs_batch *fine;
+	int rc = vs_batch_finish(s->ctx, *b, &found.hits, err);
+
+	if (rc == 0)
+		rc = vs_batch_create(s->ctx, &spec, &fine, err);
+	if (rc != 0)
+		return rc;
+	found.where = vs_batch_where(*b);
+	rc = vs_shards_refine(s->ctx, s->target.shard, s->target.n, &found,
+			      fine, err);
+	vs_batch_destroy(s->ctx, *b);
+	*b = fine;
+	return rc;
 }
 
 static int search_turned(struct vs_search *s, const struct vs_rows *rows,
@@ -150,21 +182,29 @@ static int search_turned(struct vs_search *s, const struct vs_rows *rows,
 	const struct vs_hit *hits;
 	double start = vs_host_secs();
 	size_t i;
-	int rc = vs_batch_create(s->ctx, &spec, &b, err);
+	int rc;
 
+	if (vs_shard_refines(s->target.shard[0])) {
+		spec.k *= s->params.kfactor;
+		spec.keep_where = true;
+	}
+	rc = vs_batch_create(s->ctx, &spec, &b, err);
 	if (rc != 0)
 		return rc;
 	if (s->coarse != NULL)
 		rc = vs_coarse_probe(s->ctx, s->coarse, spec.metric, rows,
 				     s->params.nprobe, cells, err);
 	for (i = 0; rc == 0 && i < s->target.n; i++)
-		rc = vs_shard_scan(s->ctx, s->target.shard[i], b, rows->n,
-				   cells, s->params.nprobe, err);
+		rc = vs_shard_scan(s->ctx, s->target.shard[i], (uint32_t)i, b,
+				   rows->n, cells, s->params.nprobe, err);
+	if (rc == 0)
+		s->report->n_distances += vs_batch_distances(b);
+	if (rc == 0 && spec.keep_where)
+		rc = refine(s, rows, &b, err);
 	if (rc == 0)
 		rc = vs_batch_finish(s->ctx, b, &hits, err);
 	if (rc == 0) {
 		s->report->secs_search += vs_host_secs() - start;
-		s->report->n_distances += vs_batch_distances(b);
 		rc = vs_sink_append(s->ctx, s->sink, hits, rows->n, err);
 	}
 	vs_batch_destroy(s->ctx, b);
@@ -256,9 +296,7 @@ static void warn_of_nprobe(const struct vs_search *s)
 {
 	const struct vs_factory *index = vs_shard_index(s->target.shard[0]);
 
-	/* What was given was cut to what there is. */
-	if (s->args->params != NULL && s->params.nprobe == index->nlist &&
-	    strcmp(s->args->params, s->params.text) != 0)
+	if (s->params.nprobe_cut)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,
 			   "-p %s: %s has %u cells; all of them are read",
 			   s->args->params, s->args->target, index->nlist);
@@ -278,6 +316,12 @@ int vs_search_open(struct vs_search *s, struct vs_err *err)
 			     err);
 	if (rc != 0)
 		return rc;
+	if ((uint64_t)s->args->k * s->params.kfactor > CANDIDATES_MAX)
+		return vs_fail(err, VS_EUSAGE,
+			       "-k %u with kfactor=%u asks for %llu "
+			       "candidates; at most %u", s->args->k, s->params.kfactor,
+			       (unsigned long long)s->args->k *
+				       s->params.kfactor, CANDIDATES_MAX);
 	warn_of_nprobe(s);
 	if (s->args->k > s->target.n_rows)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,

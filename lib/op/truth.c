@@ -88,6 +88,7 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	out->ids = t->ids + row;
 	out->id_size = sizeof(*t->ids);
 	out->id_base = 0;
+	out->where = 0;
 	out->n_rows = vs_min_u64(t->n - row, n * VS_PANEL_ROWS);
 	return 0;
 }

@@ -7,15 +7,20 @@ setup() {
 	data=$VS_TOP/datasets/sift20k
 }
 
+# What is here but the notes of this file and of bats.
+all_files() {
+	find . -mindepth 1 ! -name before ! -name after \
+		! -name '*separate-stderr*' -printf '%M %n %s %T+ %p\n' | sort
+}
+
 # plan_of COMMAND...: its plan in $output; nothing may be made or said.
 plan_of() {
-	ls -lAR --time-style=full-iso >before
+	all_files >before
 	run --separate-stderr "$@" --plan
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
-	ls -lAR --time-style=full-iso >after
-	diff <(grep -vE 'before|after|total|separate-stderr' before) \
-		<(grep -vE 'before|after|total|separate-stderr' after)
+	all_files >after
+	diff before after
 	rm before after
 }
 

@@ -17,6 +17,10 @@ import tempfile
 
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "format"))
+import vsformat
+
 ROWS, QUERIES, K, SEED = 3000, 40, 10, 20261125
 DIMS = (1, 7, 33, 100)
 METRICS = ("l2", "ip", "cosine", "l1")
@@ -217,6 +221,28 @@ class Case:
         self.query("ivf.tsv", "ivf.vss", "-p", "nprobe=16")
         same("ivf.tsv", "flat.tsv")
 
+    def coded(self, index):
+        """Codes, against the rows that they stand for."""
+        self.run("vs-train", "-i", "IVF16," + index, "-m", self.metric,
+                 "-o", "code.vsm", self.base_file)
+        self.run("vs-build", "-M", "code.vsm", "-o", "code.vss",
+                 self.base_file)
+        self.query("code.tsv", "code.vss", "-p", "nprobe=16")
+        f = vsformat.File("code.vss")
+        rows = sorted((i, row) for _, i, row in vsformat.shard_rows(f))
+        given, self.base = self.base, np.array([r for _, r in rows], "f4")
+        try:
+            self.check("code.tsv", SEARCH)
+        finally:
+            self.base = given
+
+    def refined(self):
+        """With every row a candidate the answers are those of Flat."""
+        self.run("vs-build", "-i", "SQ8,RFlat", "-o", "fine.vss", "-m",
+                 self.metric, self.base_file)
+        self.query("fine.tsv", "fine.vss", "-p", f"kfactor={ROWS // K}")
+        same("fine.tsv", "flat.tsv")
+
     def merged(self):
         shutil.rmtree("col", ignore_errors=True)
         tool("vs-shard", "create", "-q", "-c", "col", "--shards", 3, "--by",
@@ -257,6 +283,10 @@ def main():
             tap.ok(f"{name}: Flat", case.flat)
             tap.ok(f"{name}: truth", case.truth)
             tap.ok(f"{name}: IVF16,Flat", case.inverted)
+            if dtype in ("f32", "f16"):
+                tap.ok(f"{name}: IVF16,SQ8", lambda: case.coded("SQ8"))
+                tap.ok(f"{name}: IVF16,SQfp16", lambda: case.coded("SQfp16"))
+            tap.ok(f"{name}: SQ8,RFlat", case.refined)
             if (metric, dtype) in merged:
                 tap.ok(f"{name}: merged shards", case.merged)
     print(f"1..{tap.n}")

@@ -152,7 +152,7 @@ void samples_query(enum vs_metric metric, enum vs_dtype dtype, uint64_t q,
 
 		if (dtype == VS_F32 || metric == VS_COSINE)
 			key = vs_key_of_f32((float)r / 7, similarity);
-		vs_topk_push(&t, key, q * 1000 + i);
+		vs_topk_push(&t, key, q * 1000 + i, 0);
 	}
 	vs_topk_finish(&t);
 }

@@ -53,6 +53,25 @@ static int use_model(struct vs_ctx *ctx, const char *path, uint64_t *answer)
 	return 0;
 }
 
+/* All candidates again by the rows beside them. */
+static int refine(struct vs_ctx *ctx, struct vs_shard *s, struct vs_batch **b,
+		  const struct vs_batch_spec *spec)
+{
+	struct vs_settle found = { .n = K };
+	struct vs_batch *fine;
+	int rc = vs_batch_finish(ctx, *b, &found.hits, NULL);
+
+	if (rc == 0)
+		rc = vs_batch_create(ctx, spec, &fine, NULL);
+	if (rc != 0)
+		return rc;
+	found.where = vs_batch_where(*b);
+	rc = vs_shards_refine(ctx, &s, 1, &found, fine, NULL);
+	vs_batch_destroy(ctx, *b);
+	*b = fine;
+	return rc;
+}
+
 static int search(struct vs_ctx *ctx, struct vs_shard *s,
 		  const struct gendata *queries, uint64_t *answer)
 {
@@ -60,7 +79,8 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	uint32_t nlist = vs_shard_index(s)->nlist, *cells = NULL;
 	struct vs_batch_spec spec = { .metric = h->metric,
 				      .dtype = h->dtype,
-				      .k = K };
+				      .k = K,
+				      .keep_where = vs_shard_refines(s) };
 	struct vs_rows centroids = { NULL, nlist, h->dim, VS_F32 };
 	struct vs_coarse *coarse = NULL;
 	const struct vs_hit *hits;
@@ -84,7 +104,9 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 					     NULL);
 	}
 	if (rc == 0)
-		rc = vs_shard_scan(ctx, s, b, N_QUERIES, cells, nlist, NULL);
+		rc = vs_shard_scan(ctx, s, 0, b, N_QUERIES, cells, nlist, NULL);
+	if (rc == 0 && vs_shard_refines(s))
+		rc = refine(ctx, s, &b, &spec);
 	if (rc == 0)
 		rc = vs_batch_finish(ctx, b, &hits, NULL);
 	if (rc == 0)
@@ -150,6 +172,19 @@ static void make_model(struct vs_ctx *ctx, const char *path,
 	snprintf(m->index.text, sizeof(m->index.text), "IVF%u,Flat", nlist);
 	m->centroids = g->f32; /* the first rows do as well */
 	if (vs_model_write(ctx, path, m, &notes, VS_PUBLISH_NEW, &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+/* The same with ranges. */
+static void make_ranges(struct vs_ctx *ctx, const struct gendata *g,
+			struct vs_model *m)
+{
+	const struct vs_code8_rows rows = { g->f32, VS_F32, (size_t)g->n,
+					    g->dim };
+	struct vs_err err;
+
+	if (vs_factory_parse("IVF3,SQ8,RFlat", &m->index, &err) != 0 ||
+	    vs_code8_train(ctx, &rows, &m->ranges, &err) != 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -220,7 +255,7 @@ static void each_kind(void (*run)(const char *, const char *,
 	struct gendata g;
 	struct vs_model m;
 	struct vs_ctx ctx;
-	const char *model, *ivf, *flat;
+	const char *model, *ivf, *flat, *fine;
 	unsigned t;
 
 	for (t = 0; t < 2; t++) {
@@ -229,6 +264,7 @@ static void each_kind(void (*run)(const char *, const char *,
 		model = tmpdir_file(&dir, "m.vsm");
 		ivf = tmpdir_file(&dir, "ivf.vss");
 		flat = tmpdir_file(&dir, "flat.vss");
+		fine = tmpdir_file(&dir, "fine.vss");
 		gendata_make(&g, types[t], 40, 5, 250, 1);
 		gendata_make(&r.queries, types[t], N_QUERIES, 5, 250, 2);
 		make_model(&ctx, model, &g, 3, &m);
@@ -239,6 +275,12 @@ static void each_kind(void (*run)(const char *, const char *,
 		run(t ? "f32 IVF shard" : "u8 IVF shard", ivf, &r);
 		r.cpu = VS_CPU_GENERIC;
 		run(t ? "f32 Flat shard" : "u8 Flat shard", flat, &r);
+		if (t == 1) {
+			make_ranges(&ctx, &g, &m);
+			make_shard(&ctx, fine, &g, &m);
+			run("f32 refined shard of codes", fine, &r);
+			vs_code8_free(&ctx, &m.ranges);
+		}
 		r.shard = false;
 		run("model", model, &r);
 		gendata_free(&g);

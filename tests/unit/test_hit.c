@@ -122,7 +122,7 @@ static void check_topk(struct vs_rng *r, uint32_t n, uint32_t k, uint64_t range)
 	}
 	for (i = 0; i < n; i++) {
 		int64_t before = t.limit;
-		bool changed = vs_topk_push(&t, all[i].key, all[i].id);
+		bool changed = vs_topk_push(&t, all[i].key, all[i].id, 0);
 
 		/* The limit falls, never below the k-th, and is told. */
 		assert_true(t.limit <= before);
@@ -174,8 +174,8 @@ static void test_topk_order_free(void **state)
 
 	(void)state;
 	for (i = 0; i < 1000; i++) {
-		vs_topk_push(&ta, (int64_t)(i % 3), i);
-		vs_topk_push(&tb, (int64_t)((999 - i) % 3), 999 - i);
+		vs_topk_push(&ta, (int64_t)(i % 3), i, 0);
+		vs_topk_push(&tb, (int64_t)((999 - i) % 3), 999 - i, 0);
 	}
 	vs_topk_finish(&ta);
 	vs_topk_finish(&tb);

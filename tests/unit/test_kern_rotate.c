@@ -42,7 +42,7 @@ static void check(const struct vs_kern *k, struct memory *m, size_t n,
 {
 	size_t n_panels = 1 + rnd_below(r, PANELS), width = n_panels * 16;
 	bool at_end = rnd_below(r, 2) == 0;
-	enum kind kind = rnd_below(r, KIND_N);
+	enum kind kind = (enum kind)rnd_below(r, KIND_N);
 	float *rows = arena_put(&m->rows, n * d * 4, 4, at_end);
 	float *panels = arena_put(&m->panels, d * width * 4, 64, at_end);
 	float *out = arena_put(&m->out, n * width * 4, 4, at_end);

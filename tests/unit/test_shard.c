@@ -112,7 +112,7 @@ static void search(struct vs_ctx *ctx, const char *path,
 		ok(vs_coarse_probe(ctx, coarse, spec.metric, &spec.queries,
 				   nprobe, cells, &err), &err);
 	}
-	ok(vs_shard_scan(ctx, s, b, q->n, cells, nprobe, &err), &err);
+	ok(vs_shard_scan(ctx, s, 0, b, q->n, cells, nprobe, &err), &err);
 	ok(vs_batch_finish(ctx, b, &found, &err), &err);
 	memcpy(hits, found, q->n * K * sizeof(*hits));
 	vs_batch_destroy(ctx, b);

@@ -51,7 +51,7 @@ static struct vs_transform *learn(struct vs_ctx *ctx, const char *index,
 				  enum vs_metric metric, float *rows,
 				  uint64_t n)
 {
-	struct vs_transform *t;
+	struct vs_transform *t = NULL;
 	struct vs_factory f;
 	struct vs_err err;
 	int rc = vs_factory_read(index, &f, &err);
