@@ -2,7 +2,6 @@
  * zone: what lies within it is settled by the canonical kernel.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "coarse_int.h"
@@ -23,22 +22,6 @@ int64_t vs_coarse_key(const struct vs_coarse_job *j,
 	}
 	kern->l2sq_f32(r->f32, centroid, c->dim, 1, c->dim, &v);
 	return vs_key_of_f32(v, false);
-}
-
-static int by_key(const void *a, const void *b)
-{
-	const struct vs_hit *x = a, *y = b;
-
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static int by_cell(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 size_t vs_coarse_nearest(const struct vs_coarse_job *j,
@@ -142,44 +125,127 @@ static float nprobe_limit(const struct vs_coarse_job *j, const float *scores,
 	return nth_smallest(held, n, j->nprobe - 1);
 }
 
-/* All cells surely in, and the doubtful ones by canonical key. */
+/* Brings the nth best to the front of h, in no order (Hoare 1961). */
+static void best_first(struct vs_hit *h, size_t n, size_t nth)
+{
+	size_t lo = 0, hi = n - 1, i, k;
+	struct vs_hit pivot, t;
+
+	while (lo < hi) {
+		pivot = h[lo + (hi - lo) / 2];
+		i = lo;
+		k = hi;
+		while (i <= k) {
+			while (vs_hit_less(&h[i], &pivot))
+				i++;
+			while (vs_hit_less(&pivot, &h[k]))
+				k--;
+			if (i > k)
+				break;
+			t = h[i];
+			h[i++] = h[k];
+			h[k] = t;
+			if (k == 0)
+				break;
+			k--;
+		}
+		if (nth <= k)
+			hi = k;
+		else if (nth >= i)
+			lo = i;
+		else
+			break;
+	}
+}
+
+/* The cells in reach of the nprobe-th smallest score to s->near.  Returns the
+ * score below which they are surely in. */
+static float find_near(const struct vs_coarse_job *j,
+		       struct vs_coarse_scratch *s,
+		       const struct vs_coarse_row *r)
+{
+	const struct vs_kern *kern = j->ctx->kern;
+	uint32_t nlist = j->c->nlist, x;
+	float limit = nprobe_limit(j, r->scores, s);
+
+	s->n_near = kern->select_le_f32(r->scores, nlist, limit + r->zone,
+					s->near);
+	if (isfinite(limit + r->zone))
+		return s->n_near == j->nprobe ? INFINITY : limit - r->zone;
+	for (x = 0; x < nlist; x++) {
+		s->near[x] = x;
+		r->scores[x] = 0;
+	}
+	s->n_near = nlist;
+	return 0; /* of no one */
+}
+
+/* Canonical keys of the doubtful ones; returns how many there are. */
+static size_t weigh_open(const struct vs_coarse_job *j,
+			 struct vs_coarse_scratch *s,
+			 const struct vs_coarse_row *r, float sure)
+{
+	size_t x, n = 0;
+
+	for (x = 0; x < s->n_near; x++) {
+		if (r->scores[s->near[x]] < sure)
+			continue;
+		s->hit[n].id = s->near[x];
+		s->hit[n++].key = vs_coarse_key(j, r, s->near[x]);
+	}
+	return n;
+}
+
+/* Those below sure: the least score first, as it changes no answer which one
+ * is, then in ascending order. */
+static void put_cells(const struct vs_coarse_scratch *s, const float *scores,
+		      float sure, uint32_t *out)
+{
+	size_t x, n = 0, best = 0;
+	uint32_t first;
+
+	for (x = 0; x < s->n_near; x++) {
+		if (!(scores[s->near[x]] < sure))
+			continue;
+		out[n] = s->near[x];
+		if (scores[out[n]] < scores[out[best]])
+			best = n;
+		n++;
+	}
+	first = out[best];
+	memmove(out + 1, out, best * sizeof(*out));
+	out[0] = first;
+}
+
+/* Puts the chosen ones just below sure, or the best of them at the front where
+ * none is surely in. */
+static void mark_chosen(const struct vs_coarse_scratch *s, float *scores,
+			float sure, size_t n_chosen, bool none_sure)
+{
+	const float below = nextafterf(sure, -INFINITY);
+	size_t x, best = 0;
+
+	for (x = 0; x < n_chosen; x++) {
+		scores[s->hit[x].id] = below;
+		if (vs_hit_less(&s->hit[x], &s->hit[best]))
+			best = x;
+	}
+	if (none_sure)
+		scores[s->hit[best].id] = -INFINITY;
+}
+
+/* All cells surely in, and the best of the doubtful ones. */
 size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
 			      struct vs_coarse_scratch *s,
 			      const struct vs_coarse_row *r)
 {
-	const struct vs_kern *kern = j->ctx->kern;
-	const struct vs_coarse *c = j->c;
-	const float *scores = r->scores;
-	float limit = nprobe_limit(j, scores, s), zone = r->zone;
-	uint32_t *out = j->cells + r->i * j->nprobe;
-	size_t n, x, n_in = 0, n_open = 0, best = 0;
+	float sure = find_near(j, s, r);
+	size_t n_open = weigh_open(j, s, r, sure);
+	size_t n_in = s->n_near - n_open, n_more = j->nprobe - n_in;
 
-	n = kern->select_le_f32(scores, c->nlist, limit + zone, s->near);
-	if (!isfinite(limit + zone)) {
-		for (n = 0; n < c->nlist; n++)
-			s->near[n] = (uint32_t)n;
-		limit = -INFINITY; /* none is surely in */
-		zone = 0;
-	}
-	for (x = 0; x < n; x++) {
-		if (n == j->nprobe || scores[s->near[x]] < limit - zone) {
-			out[n_in++] = s->near[x];
-			continue;
-		}
-		s->hit[n_open].id = s->near[x];
-		s->hit[n_open++].key = vs_coarse_key(j, r, s->near[x]);
-	}
-	if (n_open > 0)
-		qsort(s->hit, n_open, sizeof(*s->hit), by_key);
-	for (x = 0; n_in < j->nprobe; x++)
-		out[n_in++] = (uint32_t)s->hit[x].id;
-	qsort(out, n_in, sizeof(*out), by_cell);
-	/* Which one is scanned first changes no answer: the score will do. */
-	for (x = 1; x < n_in; x++)
-		if (scores[out[x]] < scores[out[best]])
-			best = x;
-	n = out[best];
-	memmove(out + 1, out, best * sizeof(*out));
-	out[0] = (uint32_t)n;
+	if (n_more > 0)
+		best_first(s->hit, n_open, n_more - 1);
+	mark_chosen(s, r->scores, sure, n_more, n_in == 0);
+	put_cells(s, r->scores, sure, j->cells + r->i * j->nprobe);
 	return n_open;
 }
