@@ -13,8 +13,6 @@ static int unbuilt(const struct vs_factory *f, const char *what,
 
 int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
 {
-	if (f->rotation == VS_ROT_OPQ)
-		return unbuilt(f, "OPQ", err);
 	if (f->family == VS_FAMILY_HNSW)
 		return unbuilt(f, "graphs", err);
 	if (f->hnsw_m != 0)

@@ -123,7 +123,8 @@ static uint64_t memory_need(const struct train *t)
 	uint64_t kept = 0, need = 0;
 
 	if (vs_factory_has_transform(&t->index)) {
-		kept = vs_transform_bytes(&t->index, t->model.dim);
+		kept = vs_transform_bytes(&t->index, t->model.dim,
+					  t->n_sample);
 		inner = t->n_sample * rows.dim * sizeof(float);
 		need = raw + max_u64(inner, kept);
 	}
