@@ -319,7 +319,8 @@ int vs_search_open(struct vs_search *s, struct vs_err *err)
 	if ((uint64_t)s->args->k * s->params.kfactor > CANDIDATES_MAX)
 		return vs_fail(err, VS_EUSAGE,
 			       "-k %u with kfactor=%u asks for %llu "
-			       "candidates; at most %u", s->args->k, s->params.kfactor,
+			       "candidates; at most %u", s->args->k,
+			       s->params.kfactor,
 			       (unsigned long long)s->args->k *
 				       s->params.kfactor, CANDIDATES_MAX);
 	warn_of_nprobe(s);
