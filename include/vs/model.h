@@ -56,8 +56,8 @@ float *vs_ranges_pack(struct vs_ctx *ctx, const struct vs_code8 *c,
 int vs_ranges_read(struct vs_ctx *ctx, struct vs_cont *c, uint32_t dim,
 		   struct vs_code8 *out, struct vs_err *err) VS_MUST_CHECK;
 /* Of all that was trained: n values of centroids, ranges and a transform, if
- * any; 0 for nothing.  Models trained on other rows can have one fingerprint (the quick
- * digest reads samples), but never this. */
+ * any; 0 for nothing.  Models trained on other rows can have one fingerprint
+ * (the quick digest reads samples), but never this. */
 uint64_t vs_trained_hash(const float *centroids, uint64_t n,
 			 const struct vs_code8 *ranges,
 			 const struct vs_transform *transform);

@@ -47,6 +47,35 @@ agree() {
 	agree n.ivecs f.ivecs 0.60
 }
 
+@test "principal components are those that LAPACK finds" {
+	/usr/bin/python3 -c 'import numpy' || skip "numpy is not installed"
+	vs-train -q -i PCA40,Flat -o m.vsm b.bvecs
+	/usr/bin/python3 -B - "$VS_TOP/tests/format" <<-'END'
+		import sys
+
+		import numpy as np
+
+		sys.path.insert(0, sys.argv[1])
+		from vsformat import File
+
+		rows = np.fromfile("b.bvecs", np.uint8).reshape(-1, 132)[:, 4:]
+		rows = rows.astype(np.float64)
+		f = File("m.vsm")
+		mean = np.array(f.array("MEAN", "f", 128))
+		ours = np.array(f.array("ROTA", "f", 40 * 128)).reshape(40, 128)
+		assert abs(mean - rows.mean(axis=0)).max() < 1e-4
+		cov = np.cov(rows.T, bias=True)
+		w, v = np.linalg.eigh(cov)
+		w, v = w[::-1], v.T[::-1]
+		for i in range(40):
+		    # Each is as sure as the next variances are far away.
+		    gap = min(w[i - 1] - w[i] if i else w[0], w[i] - w[i + 1])
+		    assert abs(abs(ours[i] @ v[i]) - 1) < 1e-6 * (w[0] / gap) ** 2
+		    assert abs(ours[i] @ cov @ ours[i] - w[i]) < 1e-5 * w[0]
+		    assert ours[i][abs(ours[i]).argmax()] > 0
+	END
+}
+
 @test "the same bytes for any threads, instructions and memory" {
 	index=PCAR24,L2norm,IVF8,SQ8
 	first=

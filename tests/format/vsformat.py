@@ -311,12 +311,48 @@ def f32(x):
         return math.inf
 
 
+TRANSFORM = re.compile(r"(?:(OPQ|PCAR?|RR)(\d+)(?:_(\d+))?,)?(L2norm,)?")
 INDEX = re.compile(r"(?:IVF(\d+),)?(Flat|SQfp16|SQ8)")
+
+
+def check_matrix(f, rotation, dim):
+    """ROTA and MEAN: rows, or columns where there are more rows, of length 1
+    that stand upright on each other."""
+    need(("ROTA" in f.sections) == bool(rotation), "ROTA")
+    centred = rotation in ("PCA", "PCAR")
+    need(("MEAN" in f.sections) == centred, "MEAN")
+    if centred:
+        need(all(map(math.isfinite, f.array("MEAN", "f", f.dim))),
+             "MEAN: not finite")
+    if rotation:
+        a = f.array("ROTA", "f", dim * f.dim)
+        rows = [a[i * f.dim:(i + 1) * f.dim] for i in range(dim)]
+        if dim > f.dim:
+            rows = list(zip(*rows))
+        for i, x in enumerate(rows):
+            for k, y in enumerate(rows[:i + 1]):
+                dot = sum(v * w for v, w in zip(x, y))
+                need(abs(dot - (i == k)) < 1e-5, "ROTA: not orthonormal")
+
+
+def turn(f):
+    """From here on the dimension and type are those of turned rows."""
+    info = f.info()
+    m = TRANSFORM.match(info["index"])
+    rotation, n, most, _ = m.groups()
+    need(("inner_dim" in info) == bool(m.group(0)), "INFO: inner_dim")
+    if not m.group(0):
+        return
+    dim = int(most or (n if rotation not in (None, "OPQ") else f.dim))
+    need(int(info["inner_dim"]) == dim, "INFO: inner_dim")
+    check_matrix(f, rotation, dim)
+    f.dim, f.dtype = dim, "f32"
 
 
 def index_of(f):
     """Cells, or None without IVF, and the code."""
-    m = INDEX.fullmatch(f.info()["index"])
+    text = f.info()["index"]
+    m = INDEX.fullmatch(text[TRANSFORM.match(text).end():])
     need(m, "INFO: index")
     return int(m.group(1)) if m.group(1) else None, m.group(2)
 
@@ -340,6 +376,7 @@ def ranges_of(f):
 
 def check_model(f):
     info = f.info()
+    turn(f)
     nlist, code = index_of(f)
     check_centroids(f, nlist)
     ranges = code == "SQ8" and f.dtype in ("f32", "f16")
@@ -519,6 +556,7 @@ def cells_of(f):
 
 def shard_rows(f):
     """Yields (cell, id, row) and checks what stands around them."""
+    turn(f)
     cells = cells_of(f)
     sizes = [b - a for a, b in zip(cells, cells[1:])]
     panels = sum((n + 15) // 16 for n in sizes)
