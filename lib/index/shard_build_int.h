@@ -99,7 +99,8 @@ int vs_build_write_info(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 
 /* code_ranges.c: ranges of 8-bit codes from a sample of the stream, none if it
  * gives no rows; lists QUAN, CODE and, where rows can be filtered, SLAK. */
-int vs_build_learn8(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+int vs_build_learn8(struct vs_build *b, bool whole,
+		    struct vs_err *err) VS_MUST_CHECK;
 int vs_build_list8(struct vs_build *b, bool slack,
 		   struct vs_err *err) VS_MUST_CHECK;
 

@@ -75,7 +75,8 @@ static int train_dim(void *arg, size_t item, unsigned thread,
 	struct train *t = arg;
 	const struct vs_code8_rows *s = t->sample;
 	float *v = t->column[thread];
-	size_t i, tail = s->n / TAIL, size = vs_dtype_size(s->dtype);
+	size_t tail = s->whole ? 0 : s->n / TAIL;
+	size_t i, size = vs_dtype_size(s->dtype);
 	double lo, hi, step;
 
 	(void)err;

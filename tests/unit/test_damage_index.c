@@ -179,7 +179,7 @@ static void make_ranges(struct vs_ctx *ctx, const struct gendata *g,
 			struct vs_model *m)
 {
 	const struct vs_code8_rows rows = { g->f32, VS_F32, (size_t)g->n,
-					    g->dim };
+					    g->dim, true };
 	struct vs_err err;
 
 	if (vs_factory_parse("IVF3,SQ8,RFlat", &m->index, &err) != 0 ||
