@@ -3,7 +3,7 @@
  */
 #include <math.h>
 
-#include "batch_int.h"
+#include "batch_pq.h"
 #include "vs/lock.h"
 #include "vs/panel.h"
 
@@ -151,6 +151,24 @@ static int take_rows(const struct vs_ctx *ctx, struct vs_batch *b,
 	return 0;
 }
 
+/* Codes that have passed are decoded one by one. */
+static void take_codes(const struct vs_ctx *ctx, struct vs_batch *b,
+		       const struct vs_cell_view *v, struct vs_group *g,
+		       const struct vs_pass *pass, size_t n)
+{
+	size_t i, row;
+	int64_t key;
+
+	for (i = 0; i < n; i++) {
+		row = g->first_row + pass[i].row;
+		if (row >= v->n_rows)
+			continue;
+		key = vs_group_pq_key(ctx, b, v, g, pass[i].q, row);
+		if (take(&b->query[g->query[pass[i].q]], key, v, row))
+			g->changed |= 1u << pass[i].q;
+	}
+}
+
 /* Every row passes on to the canonical kernel. */
 static size_t pass_all(const struct vs_group *g, struct vs_pass *pass)
 {
@@ -232,6 +250,8 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		n = pass_all(g, pass);
 	else if (g->way == VS_WAY_FLOAT)
 		n = filter_floats(ctx, b, v, g, pass);
+	else if (g->way == VS_WAY_PQ)
+		n = vs_group_pq_filter(ctx, b, v, g, pass);
 	else
 		n = filter_bytes(ctx, b, v, g, pass);
 	/* First steps fill empty heaps and tell nothing. */
@@ -246,6 +266,8 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		take_exact(b, v, g, pass, n);
 	else if (g->way == VS_WAY_CODES)
 		rc = take_rows(ctx, b, v, g, pass, n, err);
+	else if (g->way == VS_WAY_PQ)
+		take_codes(ctx, b, v, g, pass, n);
 	else
 		take_panels(ctx, b, v, g, pass, n);
 	for (i = 0; i < g->n; i++)

@@ -189,12 +189,18 @@ static int check_row(const struct check *k, const struct place *at, bool real,
 	uint64_t none = s->ids.item == 4 ? UINT32_MAX : VS_ID_NONE;
 	const struct vs_panel_kind kind = { s->row_dtype, h->metric, s->dim,
 					    s->code8.mid != NULL };
+	const char *what;
 	uint32_t norm;
 	int rc;
 
 	if ((id_at(s, slot) == none) == real)
 		return wrong(k, at, real ? "has no id" :
 					   "is padding and has an id", err);
+	if (s->codebooks.codebooks != NULL) {
+		what = vs_pq_check_row(s, at->cell, at->panel, at->lane, real,
+				       (float *)(void *)row);
+		return what != NULL ? wrong(k, at, what, err) : 0;
+	}
 	rc = s->rows.p != NULL ? check_panel_row(k, at, real, row, err) :
 				 check_codes(k, at, real, row, err);
 	if (rc == 0 && !real)

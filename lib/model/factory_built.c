@@ -17,8 +17,6 @@ int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
 		return unbuilt(f, "graphs", err);
 	if (f->hnsw_m != 0)
 		return unbuilt(f, "graphs over centroids", err);
-	if (f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4)
-		return unbuilt(f, "product codes", err);
 	/* Rows stand beside codes as the transform leaves them, which are those
 	 * that were given only turned. */
 	if (f->refine != VS_REFINE_NONE &&
