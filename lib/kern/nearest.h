@@ -49,7 +49,7 @@
 		uint32_t j;                                                    \
 		size_t i;                                                      \
 		VS_EACH(n, NEAR_DECL)                                          \
-                                                                               \
+									       \
 		for (j = 0; j < out->n_centroids; j++, c += d) {               \
 			near_int number = near_int_set1(j);                    \
 			near_t y = near_set1(c[0]);                            \

@@ -32,7 +32,7 @@ struct train {
 	bool wide;       /* the sample is f32, whatever the rows are */
 	uint8_t *sample; /* [n_sample] rows */
 	struct vs_train_ranges ranges;
-	float *norms;    /* [n_sample] of rows before they were scaled; or NULL */
+	float *norms;    /* [n_sample]: lengths before scaling; or NULL */
 	struct vs_train_keep keep;
 	size_t block_rows;
 };
