@@ -189,15 +189,9 @@ static size_t filter_bytes(const struct vs_ctx *ctx, const struct vs_batch *b,
 {
 	size_t bytes = vs_panel_bytes(VS_U8, b->spec.queries.dim);
 	bool codes = g->way == VS_WAY_CODES;
+	bool linear = codes || g->way == VS_WAY_COSINE;
 	const uint8_t *panels = codes ? v->codes : g->worker->panels;
-	struct vs_tile_lin lin = {
-		.t0 = (codes ? (const float *)v->terms : g->worker->t0) +
-		      g->first_row,
-		.t1 = (codes ? v->slack : g->worker->t1) + g->first_row,
-		.c = g->c,
-		.g0 = g->g0,
-		.g1 = g->g1,
-	};
+	struct vs_tile_lin lin = { .c = g->c, .g0 = g->g0, .g1 = g->g1 };
 	struct vs_tile_u8 t = {
 		.panels = panels + g->first_row / VS_PANEL_ROWS * bytes,
 		.n_panels = g->n_panels,
@@ -207,9 +201,15 @@ static size_t filter_bytes(const struct vs_ctx *ctx, const struct vs_batch *b,
 		.n_q = g->n,
 		.terms = (const int32_t *)v->terms + g->first_row,
 		.limit = g->limit_i,
-		.lin = codes || g->way == VS_WAY_COSINE ? &lin : NULL,
+		.lin = linear ? &lin : NULL,
 	};
 
+	if (linear) {
+		lin.t0 = codes ? (const float *)v->terms : g->worker->t0;
+		lin.t1 = codes ? v->slack : g->worker->t1;
+		lin.t0 += g->first_row;
+		lin.t1 += g->first_row;
+	}
 	if (g->way == VS_WAY_L1)
 		return ctx->kern->filter_l1_u8(&t, pass);
 	return ctx->kern->filter_u8(&t, pass);
