@@ -54,7 +54,7 @@
 			near_int number = near_int_set1(j);                    \
 			near_t y = near_set1(c[0]);                            \
 			VS_EACH(n, NEAR_FIRST)                                 \
-                                                                               \
+									       \
 			for (i = 1; i < d; i++) {                              \
 				y = near_set1(c[i]);                           \
 				VS_EACH(n, NEAR_NEXT)                          \

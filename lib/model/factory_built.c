@@ -7,8 +7,8 @@ static int unbuilt(const struct vs_factory *f, const char *what,
 {
 	return vs_fail(err, VS_EUSAGE,
 		       "index '%s': this version does not build %s; it has "
-		       "Flat, SQfp16 and SQ8, and IVF<nlist> of them", f->text,
-		       what);
+		       "Flat, SQfp16, SQ8 and PQ<m>, and IVF<nlist> of them",
+		       f->text, what);
 }
 
 int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
