@@ -231,6 +231,22 @@ static void test_faults_of_rotations(void **state)
 	check("query", query);
 }
 
+/* And where what stands in cells are product codes. */
+static void test_faults_of_product_codes(void **state)
+{
+	struct vs_ctx ctx;
+	struct vs_err err;
+
+	(void)state;
+	names.index = "IVF4,PQ1x4fs";
+	check("train", train);
+	start(&ctx);
+	assert_int_equal(train(&ctx, names.model, true, &err), 0);
+	check("build", build);
+	assert_int_equal(build(&ctx, names.shard, true, &err), 0);
+	check("query", query);
+}
+
 static void name(char to[300], const char *leaf)
 {
 	snprintf(to, 300, "%s", tmpdir_file(&names.dir, leaf));
@@ -241,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_faults_of_rotations),
+		cmocka_unit_test(test_faults_of_product_codes),
 	};
 	struct gendata g;
 	int failed;
