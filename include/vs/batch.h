@@ -15,6 +15,7 @@
 #include "vs/hit.h"
 
 struct vs_batch;
+struct vs_pq_space; /* lib/index/pq_space.h */
 
 struct vs_batch_spec {
 	enum vs_metric metric;
@@ -33,9 +34,9 @@ struct vs_cell_view {
 			     * with decode */
 	const void *terms;  /* int32_t or float per panel row */
 	const uint32_t *norms; /* per panel row: bytes under cosine */
-	const uint8_t *codes;  /* u8 panels, of scans with code8 only */
-	const float *slack;    /* per panel row, the same; NULL where code8
-				* filters nothing */
+	const uint8_t *codes;  /* of scans with code8 or pq only */
+	const float *slack;    /* per panel row, of scans with code8 only; NULL
+				* where it filters nothing */
 	const void *ids;    /* per panel row, or NULL: id_base + row */
 	uint32_t id_size;   /* 4 or 8 */
 	uint64_t id_base;
@@ -52,6 +53,10 @@ struct vs_scan {
 	/* The rows are what the codes decode to, as f32.  Where metric and
 	 * dimension rule filtering by codes out, all are decoded. */
 	bool decode;
+	/* What codes of a product quantizer stand for, where these are all that
+	 * there is of the rows: views have no panels then.  NULL: none.  It
+	 * must stay until the batch is finished. */
+	const struct vs_pq_space *pq;
 	size_t n_cells;
 	const uint64_t *cell_rows; /* [n_cells] */
 	/* Panels first..first+n-1 of a cell, verified, valid during the call

@@ -40,10 +40,13 @@ struct vs_code8_rows {
 	enum vs_dtype dtype;
 	size_t n;
 	uint32_t dim;
+	bool whole; /* ranges are from the least to the largest value */
 };
 
 /* Learns the ranges from a sample: from the smallest to the largest value of
- * each dimension but for one of 2,048 at each end.  Parallel. */
+ * each dimension, unless whole but for one of 2,048 at each end.  Codes beside
+ * rows are finer for it, and outliers only pass; codes in the place of rows
+ * would lose what lies beyond.  Parallel. */
 int vs_code8_train(struct vs_ctx *ctx, const struct vs_code8_rows *sample,
 		   struct vs_code8 *out, struct vs_err *err) VS_MUST_CHECK;
 int vs_code8_alloc(struct vs_ctx *ctx, uint32_t dim, struct vs_code8 *out,

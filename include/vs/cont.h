@@ -37,6 +37,7 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 #define VS_SEC_ROWS VS_TAG('R', 'O', 'W', 'S') /* panels */
 #define VS_SEC_TERM VS_TAG('T', 'E', 'R', 'M') /* i32 or f32 per panel row */
 #define VS_SEC_NORM VS_TAG('N', 'O', 'R', 'M') /* u32 per panel row */
+#define VS_SEC_CBKS VS_TAG('C', 'B', 'K', 'S') /* f32 [m][ksub][dsub] */
 #define VS_SEC_QUAN VS_TAG('Q', 'U', 'A', 'N') /* f32 [2 * dim + 1] */
 #define VS_SEC_CODE VS_TAG('C', 'O', 'D', 'E') /* u8 panels of codes */
 #define VS_SEC_SLAK VS_TAG('S', 'L', 'A', 'K') /* f32 per panel row */

@@ -75,12 +75,17 @@ int vs_factory_check_built(const struct vs_factory *f,
 int vs_factory_parse(const char *text, struct vs_factory *out,
 		     struct vs_err *err) VS_MUST_CHECK;
 
+static inline bool vs_factory_has_pq(const struct vs_factory *f)
+{
+	return f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4;
+}
+
 /* Whether something must be trained before rows can be encoded: centroids,
  * codebooks or a rotation. */
 static inline bool vs_factory_needs_model(const struct vs_factory *f)
 {
 	return f->family == VS_FAMILY_IVF || f->rotation != VS_ROT_NONE ||
-	       f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4;
+	       vs_factory_has_pq(f);
 }
 
 /* Whether rows become floats of another kind before they are coded. */

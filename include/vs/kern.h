@@ -199,7 +199,7 @@ static inline size_t vs_pq4_table_at(size_t piece)
  * INFINITY. */
 struct vs_near {
 	const float *panels; /* 64-byte aligned, as are dist and index */
-	size_t n_panels;     /* a multiple of VS_NEAR_PANELS */
+	size_t n_panels;     /* fastest in multiples of VS_NEAR_PANELS */
 	size_t d;            /* >= 1 */
 	const float *centroids;
 	uint32_t n_centroids; /* >= 1 */

@@ -5,6 +5,7 @@
 #include "vs/code8.h"
 #include "vs/cont.h"
 #include "vs/factory.h"
+#include "vs/pq.h"
 #include "vs/transform.h"
 
 struct vs_model {
@@ -16,6 +17,7 @@ struct vs_model {
 	struct vs_transform *transform; /* NULL: none; owned */
 	float *centroids; /* [nlist][inner], owned; NULL without IVF */
 	struct vs_code8 ranges; /* of SQ8; mid NULL: none */
+	struct vs_pq pq;  /* owned; codebooks NULL: rows are not coded so */
 	struct vs_digest fingerprint;
 	struct vs_digest input; /* full digest of the vectors trained on */
 };
@@ -31,6 +33,7 @@ struct vs_model_notes {
 	double objective;      /* mean squared distance of the sample */
 	double imbalance;      /* nlist * sum(n_i^2) / n^2, 1 = even */
 	uint64_t n_repaired;   /* empty cells filled */
+	double code_error;     /* mean squared error of codes; 0: none */
 };
 
 int vs_model_write(struct vs_ctx *ctx, const char *path,
@@ -55,12 +58,22 @@ float *vs_ranges_pack(struct vs_ctx *ctx, const struct vs_code8 *c,
 		      struct vs_err *err) VS_MUST_CHECK;
 int vs_ranges_read(struct vs_ctx *ctx, struct vs_cont *c, uint32_t dim,
 		   struct vs_code8 *out, struct vs_err *err) VS_MUST_CHECK;
-/* Of all that was trained: n values of centroids, ranges and a transform, if
- * any; 0 for nothing.  Models trained on other rows can have one fingerprint (the quick
- * digest reads samples), but never this. */
+/* The codebooks of a product quantizer of index for dim dimensions, of zeros;
+ * those of a model or shard, verified and finite.  Owned by the caller
+ * (vs_pq_free). */
+int vs_codebooks_alloc(struct vs_ctx *ctx, const struct vs_factory *index,
+		       uint32_t dim, struct vs_pq *out,
+		       struct vs_err *err) VS_MUST_CHECK;
+int vs_codebooks_read(struct vs_ctx *ctx, struct vs_cont *c,
+		      const struct vs_factory *index, uint32_t dim,
+		      struct vs_pq *out, struct vs_err *err) VS_MUST_CHECK;
+/* Of all that was trained: n values of centroids, ranges, a transform and
+ * codebooks, if any; 0 for nothing.  Models trained on other rows can have one
+ * fingerprint (the quick digest reads samples), but never this. */
 uint64_t vs_trained_hash(const float *centroids, uint64_t n,
 			 const struct vs_code8 *ranges,
-			 const struct vs_transform *transform);
+			 const struct vs_transform *transform,
+			 const struct vs_pq *pq);
 uint64_t vs_model_hash(const struct vs_model *m);
 void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *model);
 

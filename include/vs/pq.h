@@ -16,6 +16,8 @@
 
 #include "vs/coarse.h"
 
+struct vs_kern;
+
 struct vs_pq {
 	uint32_t dim;
 	uint32_t m;    /* pieces */
@@ -45,6 +47,13 @@ static inline size_t vs_pq_code_bytes(const struct vs_pq *pq)
 	return pq->bits == 8 ? pq->m : (pq->m + 1) / 2;
 }
 
+/* Whether codes of an index are of what rows differ by from the centroids of
+ * their cells: not under L1, whose tables would hold for one cell only. */
+static inline bool vs_pq_residual(enum vs_metric metric, bool centroids)
+{
+	return centroids && metric != VS_L1;
+}
+
 struct vs_pq_params {
 	uint32_t iterations;
 	uint64_t seed;
@@ -69,6 +78,17 @@ int vs_pq_encode(struct vs_ctx *ctx, const struct vs_pq *pq,
 		 struct vs_err *err) VS_MUST_CHECK;
 /* What the codes of one row stand for. */
 void vs_pq_decode(const struct vs_pq *pq, const uint8_t *codes, float *row);
+
+/* The same in panels, as scans want them (vs/kern.h, filter_pq8 and
+ * filter_pq4): a panel of 16 rows of f32 [dim][16], 64-byte aligned, to 16 *
+ * vs_pq_code_bytes bytes of codes; and row `lane` of such codes back. */
+void vs_pq_encode_panel(const struct vs_kern *kern, const struct vs_pq *pq,
+			const float *panel, uint8_t *codes);
+void vs_pq_decode_lane(const struct vs_pq *pq, const uint8_t *panel,
+		       unsigned lane, float *row);
+
+/* A number that no sum of one centroid of each piece is longer than. */
+double vs_pq_radius(const struct vs_pq *pq);
 
 /* Code s of a row. */
 static inline uint32_t vs_pq_code(const struct vs_pq *pq, const uint8_t *codes,

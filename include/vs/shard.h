@@ -68,6 +68,9 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 
 struct vs_shard;
 
+
+/* What a search holds of each query for such shards, beside a batch. */
+uint64_t vs_shard_query_bytes(const struct vs_shard *s);
 int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 		  struct vs_err *err) VS_MUST_CHECK;
 /* The deep check that vs_shard_open makes under VS_VERIFY_DEEP: rows, terms,
@@ -93,7 +96,7 @@ const struct vs_digest *vs_shard_ids(const struct vs_shard *s);
 /* Rows that its build left out since they are not finite. */
 uint64_t vs_shard_dropped(const struct vs_shard *s);
 /* Of the rows as they are searched: those of the header, or what a transform
- * makes of them. */
+ * makes of them, or f32 for what product codes stand for. */
 uint32_t vs_shard_dim(const struct vs_shard *s);
 enum vs_dtype vs_shard_dtype(const struct vs_shard *s);
 /* What queries go through first; NULL: nothing.  Borrowed. */

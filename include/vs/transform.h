@@ -38,7 +38,8 @@ int vs_transform_check(const struct vs_factory *f, enum vs_metric metric,
 /* Rows that training it is worth; 0: it does not look at rows. */
 uint64_t vs_transform_sample(const struct vs_factory *f, uint32_t dim);
 /* The least memory that training takes beside the rows. */
-uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim);
+uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim,
+			    uint64_t n_rows);
 
 /* One with no mean and no matrix yet; for an index that wants none, *out is
  * NULL. */
@@ -47,7 +48,8 @@ int vs_transform_create(struct vs_ctx *ctx, const struct vs_factory *f,
 			struct vs_transform **out,
 			struct vs_err *err) VS_MUST_CHECK;
 /* Learns mean and matrix from f32 rows, which under cosine are scaled to length
- * 1 in their place.  PCA: from at most 2^18 of them, evenly spaced. */
+ * 1 in their place.  PCA looks at no more than 2^18 of them, OPQ at 2^16,
+ * evenly spaced. */
 int vs_transform_train(struct vs_ctx *ctx, const struct vs_factory *f,
 		       float *rows, uint64_t n_rows, uint64_t seed,
 		       struct vs_transform *t,

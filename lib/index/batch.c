@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "batch_int.h"
+#include "batch_pq.h"
 #include "vs/mem.h"
 #include "vs/panel.h"
 #include "vs/par.h"
@@ -55,6 +55,8 @@ void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b)
 	if (b == NULL)
 		return;
 	vs_free(ctx, b->own_bytes);
+	vs_free(ctx, b->pq_tables);
+	vs_free(ctx, b->pq_query);
 	vs_free(ctx, b->ones);
 	vs_free(ctx, b->slots);
 	vs_free(ctx, b->where);
@@ -171,7 +173,9 @@ static size_t piece_panels(const struct scan_job *j)
 	/* A piece that is widened whole must not be large. */
 	if (widens(j))
 		return wide_panels(j);
-	if (j->way == VS_WAY_FLOAT)
+	if (j->way == VS_WAY_PQ)
+		n = PIECE_BYTES / vs_batch_pq_panel_bytes(j->scan->pq);
+	else if (j->way == VS_WAY_FLOAT)
 		n = PIECE_BYTES / vs_panel_bytes(VS_F32, dim);
 	else
 		n = PIECE_BYTES / vs_panel_bytes(VS_U8, dim);
@@ -306,7 +310,10 @@ static int scan_next(const struct scan_job *j, const struct vs_cell_view *v,
 	for (i = 0; i < g->n; i++)
 		g->query[i] = q->list != NULL ? q->list[at + i] :
 						(uint32_t)(at + i);
-	vs_group_pack(j->b, g);
+	if (j->way == VS_WAY_PQ)
+		vs_group_pq_pack(j->ctx, j->b, g);
+	else
+		vs_group_pack(j->b, g);
 	return scan_group(j->ctx, j->b, v, g, err);
 }
 
@@ -442,9 +449,9 @@ static int worker_alloc(const struct scan_job *j, struct vs_worker *w,
 			     "packed queries", err);
 	if (w->packed == NULL)
 		return VS_ENOMEM;
-	if (widens(j)) {
-		w->wide = vs_alloc(j->ctx, rows, dim * sizeof(float), "rows",
-				   err);
+	if (widens(j) || j->way == VS_WAY_PQ) {
+		w->wide = vs_alloc(j->ctx, widens(j) ? rows : 1,
+				   dim * sizeof(float), "rows", err);
 		if (w->wide == NULL)
 			return VS_ENOMEM;
 	}
@@ -494,9 +501,13 @@ int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 	if (scan->code8 != NULL &&
 	    vs_code8_wanted(b->spec.dtype, b->spec.metric, b->spec.queries.dim))
 		j.way = VS_WAY_CODES;
+	if (scan->pq != NULL)
+		j.way = VS_WAY_PQ;
 	rc = job_alloc(&j, err);
 	if (rc == 0 && j.way == VS_WAY_CODES)
 		rc = vs_batch_code(ctx, b, scan->code8, err);
+	if (rc == 0 && j.way == VS_WAY_PQ)
+		rc = vs_batch_pq_tables(ctx, b, scan->pq, err);
 	if (rc == 0)
 		rc = vs_par_for(ctx, j.n_pieces, scan_piece, &j, err);
 	job_free(&j);

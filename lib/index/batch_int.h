@@ -12,7 +12,8 @@ enum vs_batch_way {
 	VS_WAY_COSINE, /* bytes: linear bounds */
 	VS_WAY_ALL,    /* bytes too wide for tiles: all go to the canonical */
 	VS_WAY_FLOAT,  /* floats, by tiles of floats; halves are widened */
-	VS_WAY_CODES   /* floats, by tiles of their codes */
+	VS_WAY_CODES,  /* floats, by tiles of their codes */
+	VS_WAY_PQ      /* codes of product quantizers */
 };
 
 /* One query's state.  Threads scan different cells for the same query at the
@@ -37,6 +38,9 @@ struct vs_batch {
 	const uint8_t *bytes;   /* [n][dim] as panels hold them */
 	uint8_t *own_bytes;     /* of i8 queries: bytes; of floats: v */
 	const struct vs_code8 *code8; /* that v is of; of the scan under way */
+	const struct vs_pq_space *pq;  /* that tables are of, the same */
+	uint8_t *pq_tables;            /* [n_queries] tables (batch_pq.h) */
+	struct vs_pq_query *pq_query;  /* [n_queries] */
 	uint8_t *ones;          /* [dim], for i8 similarities */
 	struct vs_query *query; /* [n_queries] */
 	struct vs_hit *slots;   /* [n_queries][vs_topk_slots(k)] */
@@ -72,6 +76,9 @@ struct vs_group {
 	float limit_f[VS_TILE_W];
 	float gain[VS_TILE_W];
 	float c[VS_TILE_W], g0[VS_TILE_W], g1[VS_TILE_W];
+	/* of VS_WAY_PQ */
+	const uint8_t *tables[VS_TILE_W];
+	double base[VS_TILE_W]; /* what the cell adds to a query's value */
 };
 
 /* Chooses the way and fills the states of all queries. */

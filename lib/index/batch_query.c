@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "batch_int.h"
+#include "batch_pq.h"
 #include "vs/mem.h"
 #include "vs/panel.h"
 #include "vs/par.h"
@@ -319,4 +319,6 @@ void vs_group_limit(const struct vs_batch *b, struct vs_group *g, unsigned i)
 		limit_float(b, q, thr, g, i);
 	if (g->way == VS_WAY_CODES)
 		limit_codes(b, q, thr, g, i);
+	if (g->way == VS_WAY_PQ)
+		vs_group_pq_limit(b, g, i, thr);
 }

@@ -3,7 +3,7 @@
  */
 #include <math.h>
 
-#include "batch_int.h"
+#include "batch_pq.h"
 #include "vs/lock.h"
 #include "vs/panel.h"
 
@@ -151,6 +151,24 @@ static int take_rows(const struct vs_ctx *ctx, struct vs_batch *b,
 	return 0;
 }
 
+/* Codes that have passed are decoded one by one. */
+static void take_codes(const struct vs_ctx *ctx, struct vs_batch *b,
+		       const struct vs_cell_view *v, struct vs_group *g,
+		       const struct vs_pass *pass, size_t n)
+{
+	size_t i, row;
+	int64_t key;
+
+	for (i = 0; i < n; i++) {
+		row = g->first_row + pass[i].row;
+		if (row >= v->n_rows)
+			continue;
+		key = vs_group_pq_key(ctx, b, v, g, pass[i].q, row);
+		if (take(&b->query[g->query[pass[i].q]], key, v, row))
+			g->changed |= 1u << pass[i].q;
+	}
+}
+
 /* Every row passes on to the canonical kernel. */
 static size_t pass_all(const struct vs_group *g, struct vs_pass *pass)
 {
@@ -171,15 +189,9 @@ static size_t filter_bytes(const struct vs_ctx *ctx, const struct vs_batch *b,
 {
 	size_t bytes = vs_panel_bytes(VS_U8, b->spec.queries.dim);
 	bool codes = g->way == VS_WAY_CODES;
+	bool linear = codes || g->way == VS_WAY_COSINE;
 	const uint8_t *panels = codes ? v->codes : g->worker->panels;
-	struct vs_tile_lin lin = {
-		.t0 = (codes ? (const float *)v->terms : g->worker->t0) +
-		      g->first_row,
-		.t1 = (codes ? v->slack : g->worker->t1) + g->first_row,
-		.c = g->c,
-		.g0 = g->g0,
-		.g1 = g->g1,
-	};
+	struct vs_tile_lin lin = { .c = g->c, .g0 = g->g0, .g1 = g->g1 };
 	struct vs_tile_u8 t = {
 		.panels = panels + g->first_row / VS_PANEL_ROWS * bytes,
 		.n_panels = g->n_panels,
@@ -189,9 +201,15 @@ static size_t filter_bytes(const struct vs_ctx *ctx, const struct vs_batch *b,
 		.n_q = g->n,
 		.terms = (const int32_t *)v->terms + g->first_row,
 		.limit = g->limit_i,
-		.lin = codes || g->way == VS_WAY_COSINE ? &lin : NULL,
+		.lin = linear ? &lin : NULL,
 	};
 
+	if (linear) {
+		lin.t0 = codes ? (const float *)v->terms : g->worker->t0;
+		lin.t1 = codes ? v->slack : g->worker->t1;
+		lin.t0 += g->first_row;
+		lin.t1 += g->first_row;
+	}
 	if (g->way == VS_WAY_L1)
 		return ctx->kern->filter_l1_u8(&t, pass);
 	return ctx->kern->filter_u8(&t, pass);
@@ -232,6 +250,8 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		n = pass_all(g, pass);
 	else if (g->way == VS_WAY_FLOAT)
 		n = filter_floats(ctx, b, v, g, pass);
+	else if (g->way == VS_WAY_PQ)
+		n = vs_group_pq_filter(ctx, b, v, g, pass);
 	else
 		n = filter_bytes(ctx, b, v, g, pass);
 	/* First steps fill empty heaps and tell nothing. */
@@ -246,6 +266,8 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 		take_exact(b, v, g, pass, n);
 	else if (g->way == VS_WAY_CODES)
 		rc = take_rows(ctx, b, v, g, pass, n, err);
+	else if (g->way == VS_WAY_PQ)
+		take_codes(ctx, b, v, g, pass, n);
 	else
 		take_panels(ctx, b, v, g, pass, n);
 	for (i = 0; i < g->n; i++)

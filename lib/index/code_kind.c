@@ -10,6 +10,8 @@ const struct vs_code_kind *vs_code_kind_of(const struct vs_factory *index,
 		[VS_CODE_FLAT] = &vs_code_rows,
 		[VS_CODE_SQFP16] = &vs_code_rows, /* of halves */
 		[VS_CODE_SQ8] = &vs_code_sq8,
+		[VS_CODE_PQ8] = &vs_code_pq,
+		[VS_CODE_PQ4] = &vs_code_pq,
 	};
 
 	/* Bytes are their own scalar codes. */
@@ -21,6 +23,8 @@ const struct vs_code_kind *vs_code_kind_of(const struct vs_factory *index,
 enum vs_dtype vs_code_row_dtype(const struct vs_factory *index,
 				enum vs_dtype rows)
 {
+	if (vs_factory_has_pq(index))
+		return VS_F32;
 	if (vs_dtype_is_byte(rows))
 		return rows;
 	if (index->code == VS_CODE_SQFP16)

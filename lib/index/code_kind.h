@@ -36,5 +36,6 @@ enum vs_dtype vs_code_row_dtype(const struct vs_factory *index,
 
 extern const struct vs_code_kind vs_code_rows;
 extern const struct vs_code_kind vs_code_sq8;
+extern const struct vs_code_kind vs_code_pq;
 
 #endif

@@ -5,7 +5,7 @@
 #include "shard_int.h"
 #include "vs/mem.h"
 
-int vs_build_learn8(struct vs_build *b, struct vs_err *err)
+int vs_build_learn8(struct vs_build *b, bool whole, struct vs_err *err)
 {
 	const struct vs_source *src = b->src;
 	size_t n = (size_t)vs_min_u64(vs_code8_sample(src->dim), src->n_rows);
@@ -18,7 +18,7 @@ int vs_build_learn8(struct vs_build *b, struct vs_err *err)
 	rc = src->sample(src->arg, b->ctx, rows, n, &got, err);
 	if (rc == 0 && got > 0) {
 		const struct vs_code8_rows sample = { rows, src->dtype, got,
-						      src->dim };
+						      src->dim, whole };
 
 		rc = vs_code8_train(b->ctx, &sample, &b->code8, err);
 	}

@@ -14,7 +14,7 @@ static int learn(struct vs_build *b, struct vs_err *err)
 {
 	if (!vs_code8_wanted(b->src->dtype, b->spec->metric, b->src->dim))
 		return 0;
-	return vs_build_learn8(b, err);
+	return vs_build_learn8(b, false, err);
 }
 
 static int start(struct vs_build *b, struct vs_err *err)

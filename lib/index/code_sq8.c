@@ -37,7 +37,7 @@ static int start(struct vs_build *b, struct vs_err *err)
 {
 	uint32_t dim = b->src->dim;
 	int rc = b->spec->model != NULL ? take_ranges(b, err) :
-					  vs_build_learn8(b, err);
+					  vs_build_learn8(b, true, err);
 
 	/* No rows, no sample: any ranges will do. */
 	if (rc == 0 && b->code8.mid == NULL)

@@ -96,11 +96,11 @@ int vs_refine_open(struct vs_ctx *ctx, struct vs_shard *s, struct vs_err *err)
 {
 	int rc = 0;
 
-	if (!vs_refine_wanted(&s->index, s->dtype))
+	if (!vs_refine_wanted(&s->index, s->stored))
 		return 0;
 	s->refines = true;
-	s->fine_dtype = fine_dtype(&s->index, s->dtype);
-	if (is_coded(&s->index, s->dtype))
+	s->fine_dtype = fine_dtype(&s->index, s->stored);
+	if (is_coded(&s->index, s->stored))
 		rc = vs_ranges_read(ctx, s->cont, s->dim, &s->fine8, err);
 	if (rc == 0 && s->fine8.mid != NULL)
 		rc = vs_code8_check(&s->fine8, vs_shard_path(s), err);
@@ -133,6 +133,8 @@ static void decode(const struct reader *r, const struct vs_shard *s,
 		vs_code8_decode(&s->fine8, p, row);
 	else if (s->fine_dtype == VS_F16)
 		r->ctx->kern->widen_f16((const void *)p, dim, row);
+	else if (s->dtype == VS_F32)
+		vs_row_widen(s->fine_dtype, p, dim, row);
 	else
 		memcpy(row, p, s->fine.item);
 }

@@ -85,8 +85,11 @@ const struct vs_transform *vs_shard_transform(const struct vs_shard *s)
 
 void vs_shard_drop_model(struct vs_ctx *ctx, struct vs_shard *s)
 {
-	vs_free(ctx, s->centroids);
-	s->centroids = NULL;
+	/* Codes of differences from centroids cannot do without. */
+	if (s->pq.centroids == NULL) {
+		vs_free(ctx, s->centroids);
+		s->centroids = NULL;
+	}
 	vs_transform_destroy(ctx, s->transform);
 	s->transform = NULL;
 }
@@ -96,6 +99,8 @@ void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s)
 	if (s == NULL)
 		return;
 	vs_cont_close(ctx, s->cont);
+	vs_pq_space_clear(ctx, &s->pq);
+	vs_pq_free(ctx, &s->codebooks);
 	vs_shard_drop_model(ctx, s);
 	vs_free(ctx, s->cell_rows);
 	vs_free(ctx, s->cell_panel);
@@ -141,8 +146,12 @@ static int parse_info(struct vs_shard *s, const struct vs_yaml_doc *doc,
 	if (rc == 0 && vs_yaml_find(vs_yaml_root(doc), "dropped") != NULL)
 		rc = vs_yaml_u64(doc, vs_yaml_root(doc), "dropped",
 				 &s->n_dropped, err);
+	s->stored = s->dtype;
+	if (rc == 0 && vs_factory_has_pq(&s->index))
+		s->dtype = VS_F32;
 	if (rc != 0 || !vs_factory_has_transform(&s->index))
 		return rc;
+	s->stored = VS_F32;
 	s->dim = vs_transform_dim(&s->index, s->dim);
 	s->dtype = VS_F32;
 	rc = vs_yaml_u64(doc, vs_yaml_root(doc), "inner_dim", &inner, err);
@@ -272,18 +281,12 @@ static int find_common(struct vs_shard *s, struct vs_err *err)
 static int read_model(struct vs_ctx *ctx, struct vs_shard *s,
 		      struct vs_err *err)
 {
-	uint32_t nlist = s->index.nlist;
 	int rc = vs_transform_read(ctx, s->cont, &s->index, &s->transform,
 				   err);
 
 	if (rc == 0 && s->index.family == VS_FAMILY_IVF)
-		rc = vs_centroids_read(ctx, s->cont, nlist, s->dim,
+		rc = vs_centroids_read(ctx, s->cont, s->index.nlist, s->dim,
 				       &s->centroids, err);
-	if (rc == 0)
-		s->trained_hash = vs_trained_hash(
-			s->centroids, (uint64_t)nlist * s->dim,
-			s->index.code == VS_CODE_SQ8 ? &s->code8 : &s->fine8,
-			s->transform);
 	return rc;
 }
 
@@ -336,9 +339,14 @@ int vs_shard_open(struct vs_ctx *ctx, const char *path, struct vs_shard **out,
 	if (rc == 0)
 		rc = find_common(s, err);
 	if (rc == 0)
+		rc = read_model(ctx, s, err);
+	if (rc == 0)
 		rc = open_kind(ctx, s, err);
 	if (rc == 0)
-		rc = read_model(ctx, s, err);
+		s->trained_hash = vs_trained_hash(
+			s->centroids, (uint64_t)s->index.nlist * s->dim,
+			s->index.code == VS_CODE_SQ8 ? &s->code8 : &s->fine8,
+			s->transform, &s->codebooks);
 	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)
 		rc = vs_shard_check(ctx, s, err);
 	if (rc != 0) {

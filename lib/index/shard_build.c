@@ -284,6 +284,7 @@ static void build_clear(struct vs_build *b)
 	vs_free(b->ctx, b->next);
 	vs_code8_free(b->ctx, &b->code8);
 	vs_free(b->ctx, b->quan);
+	vs_pq_space_clear(b->ctx, &b->pq);
 	vs_build_range_free(b);
 }
 

@@ -4,6 +4,7 @@
 
 #include "cell_log.h"
 #include "code_kind.h"
+#include "pq_space.h"
 
 /* A section of the shard: of panels, filled as they are packed, or fixed,
  * written when it is added. */
@@ -23,6 +24,7 @@ struct vs_build_slot {
 	uint8_t *part[VS_BUILD_SECTIONS_MAX]; /* of sections of panels */
 	float *wide;      /* one row */
 	uint8_t *scratch; /* scratch_bytes, for the kind of code */
+	uint32_t cell;    /* of the panel being packed */
 };
 
 struct vs_build {
@@ -37,6 +39,7 @@ struct vs_build {
 	const struct vs_code_kind *kind;
 	struct vs_code8 code8; /* mid NULL: rows have no codes */
 	float *quan;           /* code8 as its section holds it */
+	struct vs_pq_space pq; /* pq NULL: no product codes */
 	bool norms;
 	enum vs_dtype stored; /* type of ROWS */
 	struct vs_build_section section[VS_BUILD_SECTIONS_MAX];
@@ -99,7 +102,8 @@ int vs_build_write_info(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
 
 /* code_ranges.c: ranges of 8-bit codes from a sample of the stream, none if it
  * gives no rows; lists QUAN, CODE and, where rows can be filtered, SLAK. */
-int vs_build_learn8(struct vs_build *b, struct vs_err *err) VS_MUST_CHECK;
+int vs_build_learn8(struct vs_build *b, bool whole,
+		    struct vs_err *err) VS_MUST_CHECK;
 int vs_build_list8(struct vs_build *b, bool slack,
 		   struct vs_err *err) VS_MUST_CHECK;
 

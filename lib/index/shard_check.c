@@ -11,6 +11,7 @@
 #include "vs/mem.h"
 #include "vs/panel.h"
 #include "vs/par.h"
+#include "vs/widen.h"
 
 struct check {
 	struct vs_ctx *ctx;
@@ -61,15 +62,27 @@ static bool all_finite(const float *row, size_t dim)
 	return true;
 }
 
+/* Whether the codes of a slot are these. */
+static bool codes_are(const struct vs_shard *s, const struct place *at,
+		      const uint8_t *codes)
+{
+	const uint8_t *panel = s->codes.p + at->panel * s->codes.item;
+	uint32_t i;
+
+	for (i = 0; i < s->dim; i++)
+		if (panel[i / 4 * 64 + at->lane * 4 + i % 4] != codes[i])
+			return false;
+	return true;
+}
+
 /* Norm, codes and slack are those of the row. */
 static int check_beside(const struct check *k, const struct place *at,
 			uint8_t *row, uint32_t norm, struct vs_err *err)
 {
 	const struct vs_shard *s = k->s;
-	uint32_t dim = s->dim, i;
+	uint32_t dim = s->dim;
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
 	uint8_t *codes = row + dim * sizeof(float);
-	const uint8_t *panel;
 	float slack;
 
 	if (s->norms.p != NULL && vs_get_le32(s->norms.p + slot * 4) != norm)
@@ -80,11 +93,9 @@ static int check_beside(const struct check *k, const struct place *at,
 				codes);
 	if (vs_get_le32(s->slack.p + slot * 4) != vs_f32_bits(slack))
 		return wrong(k, at, "does not fit its slack", err);
-	panel = s->codes.p + at->panel * s->codes.item;
-	for (i = 0; i < dim; i++)
-		if (panel[i / 4 * 64 + at->lane * 4 + i % 4] != codes[i])
-			return wrong(k, at, "does not fit its codes", err);
-	return 0;
+	return codes_are(s, at, codes) ?
+		       0 :
+		       wrong(k, at, "does not fit its codes", err);
 }
 
 /* Codes that are the row: what it is, and its slack. */
@@ -138,6 +149,37 @@ static int check_panel_row(const struct check *k, const struct place *at,
 	return 0;
 }
 
+/* The whole row beside codes: zeros for padding, finite, and of SQ8 the codes
+ * are its own where it stands as it was given. */
+static int check_fine(const struct check *k, const struct place *at, bool real,
+		      uint8_t *row, struct vs_err *err)
+{
+	const struct vs_shard *s = k->s;
+	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
+	const uint8_t *p = s->fine.p + slot * s->fine.item;
+	float *wide = (float *)(void *)row;
+	uint8_t *codes = row + s->dim * sizeof(float);
+
+	if (!s->refines)
+		return 0;
+	if (!real)
+		return all_zero(p, s->fine.item) ?
+			       0 :
+			       wrong(k, at, "is padding and not zero", err);
+	if (vs_dtype_is_byte(s->fine_dtype))
+		return 0;
+	vs_row_widen(s->fine_dtype, p, s->dim, wide);
+	if (!all_finite(wide, s->dim))
+		return wrong(k, at, "is not finite", err);
+	if (s->rows.p != NULL || s->index.refine != VS_REFINE_FLAT ||
+	    s->index.code != VS_CODE_SQ8)
+		return 0;
+	(void)vs_code8_encode(&s->code8, wide, codes);
+	return codes_are(s, at, codes) ?
+		       0 :
+		       wrong(k, at, "does not fit its codes", err);
+}
+
 static int check_row(const struct check *k, const struct place *at, bool real,
 		     uint8_t *row, struct vs_err *err)
 {
@@ -147,20 +189,29 @@ static int check_row(const struct check *k, const struct place *at, bool real,
 	uint64_t none = s->ids.item == 4 ? UINT32_MAX : VS_ID_NONE;
 	const struct vs_panel_kind kind = { s->row_dtype, h->metric, s->dim,
 					    s->code8.mid != NULL };
+	const char *what;
 	uint32_t norm;
 	int rc;
 
 	if ((id_at(s, slot) == none) == real)
 		return wrong(k, at, real ? "has no id" :
 					   "is padding and has an id", err);
+	if (s->codebooks.codebooks != NULL) {
+		what = vs_pq_check_row(s, at->cell, at->panel, at->lane, real,
+				       (float *)(void *)row);
+		return what != NULL ? wrong(k, at, what, err) : 0;
+	}
 	rc = s->rows.p != NULL ? check_panel_row(k, at, real, row, err) :
 				 check_codes(k, at, real, row, err);
+	if (rc == 0 && !real)
+		rc = check_fine(k, at, false, row, err);
 	if (rc != 0 || !real)
 		return rc;
 	if ((int32_t)vs_get_le32(s->terms.p + slot * 4) !=
 	    vs_panel_term(&kind, row, &norm))
 		return wrong(k, at, "does not fit its term", err);
-	return check_beside(k, at, row, norm, err);
+	rc = check_beside(k, at, row, norm, err);
+	return rc == 0 ? check_fine(k, at, true, row, err) : rc;
 }
 
 static int check_cell(void *arg, size_t cell, unsigned thread,

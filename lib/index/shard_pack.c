@@ -170,6 +170,7 @@ static int pack_block(void *arg, size_t block, size_t slot, unsigned thread,
 		while (panel >= b->cell_panel[c + 1])
 			c++;
 		rank = (panel - b->cell_panel[c]) * VS_PANEL_ROWS;
+		b->slots[slot].cell = c;
 		pack_panel(b, &b->slots[slot], p, i,
 			   vs_min_u64(b->cell_rows[c] - rank, VS_PANEL_ROWS));
 	}

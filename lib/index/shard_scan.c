@@ -3,6 +3,7 @@
  */
 #include "vs/shard.h"
 
+#include "batch_pq.h"
 #include "shard_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
@@ -18,8 +19,8 @@ static void ahead(void *arg, size_t cell, uint64_t first, uint64_t n)
 	const struct view_arg *a = arg;
 	const struct vs_shard *s = a->s;
 	uint64_t panel = s->cell_panel[cell] + first;
-	const struct vs_span *scanned = s->code8.mid != NULL ? &s->codes :
-								&s->rows;
+	const struct vs_span *scanned = s->codes.p != NULL ? &s->codes :
+							      &s->rows;
 
 	vs_cont_willneed(s->cont, scanned, panel * scanned->item,
 			 n * scanned->item);
@@ -61,11 +62,12 @@ static int view(void *arg, size_t cell, uint64_t first, uint64_t n,
 	uint64_t panel = s->cell_panel[cell] + first;
 	uint64_t row = panel * VS_PANEL_ROWS, n_rows = n * VS_PANEL_ROWS;
 	uint64_t left = s->cell_rows[cell] - first * VS_PANEL_ROWS;
-	bool codes = s->code8.mid != NULL, norms = s->norms.p != NULL;
+	bool codes = s->codes.p != NULL, slack = s->slack.p != NULL;
+	bool norms = s->norms.p != NULL;
 	int rc;
 
 	rc = touch_panels(a, codes ? &s->codes : &s->rows, panel, n, err);
-	if (rc == 0 && s->slack.p != NULL)
+	if (rc == 0 && slack)
 		rc = touch_beside(a, &s->slack, panel, n, err);
 	if (rc == 0 && norms)
 		rc = touch_beside(a, &s->norms, panel, n, err);
@@ -145,6 +147,7 @@ static int scan_columns(struct vs_ctx *ctx, struct vs_shard *s,
 	struct vs_scan scan = {
 		.code8 = s->code8.mid != NULL ? &s->code8 : NULL,
 		.decode = s->code8.mid != NULL && s->rows.p == NULL,
+		.pq = s->codebooks.codebooks != NULL ? &s->pq : NULL,
 		.n_cells = s->index.nlist,
 		.cell_rows = s->cell_rows,
 		.view = view,
@@ -184,4 +187,10 @@ int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, uint32_t number,
 	p.from = 1;
 	p.to = nprobe;
 	return scan_columns(ctx, s, number, b, &p, err);
+}
+
+uint64_t vs_shard_query_bytes(const struct vs_shard *s)
+{
+	return s->codebooks.codebooks == NULL ? 0 :
+						vs_batch_pq_bytes(&s->pq);
 }

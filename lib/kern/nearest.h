@@ -8,7 +8,8 @@
  *   NEAR_ISA    last word of the function names
  *   NEAR_ATTR   target attribute
  *   NEAR_P      lanes of a vector
- *   NEAR_R      vectors of rows at once: VS_PANEL_ROWS / NEAR_P or a multiple
+ *   NEAR_ONE    vectors of a panel: VS_PANEL_ROWS / NEAR_P
+ *   NEAR_R      vectors of rows at once: NEAR_ONE or a multiple
  *   near_t      floats, with near_load (aligned), near_set1, near_sub,
  *               near_mul, near_add, near_store; no two may be fused
  *   near_int    u32 in as many lanes, with near_int_set1, near_int_store
@@ -39,59 +40,75 @@
 	near_store(out->dist + (r)*NEAR_P, best##r);                           \
 	near_int_store(out->index + (r)*NEAR_P, at##r);
 
-/* NEAR_R vectors of rows, which begin at x. */
-NEAR_ATTR VS_INLINE void near_rows(const float *x, size_t d,
-				   const struct vs_near *out)
-{
-	const float *c = out->centroids;
-	uint32_t j;
-	size_t i;
-	VS_EACH(NEAR_R, NEAR_DECL)
-
-	for (j = 0; j < out->n_centroids; j++, c += d) {
-		near_int number = near_int_set1(j);
-		near_t y = near_set1(c[0]);
-		VS_EACH(NEAR_R, NEAR_FIRST)
-
-		for (i = 1; i < d; i++) {
-			y = near_set1(c[i]);
-			VS_EACH(NEAR_R, NEAR_NEXT)
-		}
-		VS_EACH(NEAR_R, NEAR_KEEP)
+/* A function for n vectors of rows, which begin at x. */
+#define NEAR_ROWS(n)                                                           \
+	NEAR_ATTR VS_INLINE void VS_CAT(near_rows_, n)(                        \
+		const float *x, size_t d, const struct vs_near *out)           \
+	{                                                                      \
+		const float *c = out->centroids;                               \
+		uint32_t j;                                                    \
+		size_t i;                                                      \
+		VS_EACH(n, NEAR_DECL)                                          \
+									       \
+		for (j = 0; j < out->n_centroids; j++, c += d) {               \
+			near_int number = near_int_set1(j);                    \
+			near_t y = near_set1(c[0]);                            \
+			VS_EACH(n, NEAR_FIRST)                                 \
+									       \
+			for (i = 1; i < d; i++) {                              \
+				y = near_set1(c[i]);                           \
+				VS_EACH(n, NEAR_NEXT)                          \
+			}                                                      \
+			VS_EACH(n, NEAR_KEEP)                                  \
+		}                                                              \
+		VS_EACH(n, NEAR_OUT)                                           \
 	}
-	VS_EACH(NEAR_R, NEAR_OUT)
-}
 
-#define NEAR_CASE(n)                                                           \
-	case n:                                                                \
-		near_rows(x, n, out);                                          \
+#define NEAR_CASE(n, dims)                                                     \
+	case dims:                                                             \
+		VS_CAT(near_rows_, n)(x, dims, out);                           \
 		break
 
 /* The usual numbers of dimensions with loops unrolled. */
-NEAR_ATTR VS_NOINLINE static void near_any(const float *x, size_t d,
-					   const struct vs_near *out)
-{
-	switch (d) {
-		NEAR_CASE(1);
-		NEAR_CASE(2);
-		NEAR_CASE(3);
-		NEAR_CASE(4);
-		NEAR_CASE(6);
-		NEAR_CASE(8);
-	default:
-		near_rows(x, d, out);
+#define NEAR_ANY(n)                                                            \
+	NEAR_ROWS(n)                                                           \
+	NEAR_ATTR VS_NOINLINE static void VS_CAT(near_any_, n)(                \
+		const float *x, size_t d, const struct vs_near *out)           \
+	{                                                                      \
+		switch (d) {                                                   \
+			NEAR_CASE(n, 1);                                       \
+			NEAR_CASE(n, 2);                                       \
+			NEAR_CASE(n, 3);                                       \
+			NEAR_CASE(n, 4);                                       \
+			NEAR_CASE(n, 6);                                       \
+			NEAR_CASE(n, 8);                                       \
+		default:                                                       \
+			VS_CAT(near_rows_, n)(x, d, out);                      \
+		}                                                              \
 	}
-}
+
+NEAR_ANY(NEAR_R)
+#if NEAR_R > NEAR_ONE
+NEAR_ANY(NEAR_ONE)
+#endif
 
 NEAR_ATTR void VS_CAT(vs_nearest_f32_, NEAR_ISA)(const struct vs_near *t)
 {
-	const size_t panels = NEAR_R * NEAR_P / VS_PANEL_ROWS;
+	const size_t many = NEAR_R / NEAR_ONE;
 	struct vs_near part = *t;
-	size_t p;
+	const float *x;
+	size_t p = 0;
 
-	for (p = 0; p < t->n_panels; p += panels) {
+	while (p < t->n_panels) {
+		x = t->panels + p * VS_PANEL_ROWS * t->d;
 		part.dist = t->dist + p * VS_PANEL_ROWS;
 		part.index = t->index + p * VS_PANEL_ROWS;
-		near_any(t->panels + p * VS_PANEL_ROWS * t->d, t->d, &part);
+		if (p + many <= t->n_panels) {
+			VS_CAT(near_any_, NEAR_R)(x, t->d, &part);
+			p += many;
+		} else {
+			VS_CAT(near_any_, NEAR_ONE)(x, t->d, &part);
+			p++;
+		}
 	}
 }

@@ -7,6 +7,7 @@
 #define NEAR_ISA avx2
 #define NEAR_ATTR VS_AVX2_CANON
 #define NEAR_P 8
+#define NEAR_ONE 2
 #define NEAR_R 4
 
 typedef __m256 near_t;

@@ -7,6 +7,7 @@
 #define NEAR_ISA avx512
 #define NEAR_ATTR VS_AVX512
 #define NEAR_P 16
+#define NEAR_ONE 1
 #define NEAR_R 4
 
 typedef __m512 near_t;

@@ -11,6 +11,7 @@
 #define NEAR_ISA generic
 #define NEAR_ATTR
 #define NEAR_P 4
+#define NEAR_ONE 4
 #define NEAR_R 4
 
 typedef float near_t __attribute__((vector_size(16)));

@@ -10,6 +10,7 @@
 #define NEAR_ISA neon
 #define NEAR_ATTR VS_NEON
 #define NEAR_P 4
+#define NEAR_ONE 4
 #define NEAR_R 4
 
 typedef float32x4_t near_t;

@@ -45,7 +45,7 @@
 		size_t pairs = (t->m + 1) / 2, i;                              \
 		const uint8_t *codes = t->panels + row0 * pairs;               \
 		VS_EACH(width, PQ4_DECL)                                       \
-                                                                               \
+									       \
 		for (i = 0; i < pairs; i += PQ4_PAIRS) {                       \
 			size_t at = i / 4 * 128 + i % 4 * 16;                  \
 			pq4_t c = i + PQ4_PAIRS <= pairs ?                     \

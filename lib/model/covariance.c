@@ -7,10 +7,10 @@
 #include "vs/num.h"
 #include "vs/par.h"
 
-#define LANES 4u   /* dimensions of a panel */
-#define STEP 256u  /* rows that are summed together */
+#define LANES VS_COV_LANES
 #define LOOK 64u   /* dimensions that are looked at together */
 #define BITS 18
+#define STEP_VALUES (1u << 19) /* few steps: threads meet after each */
 
 struct covariance {
 	struct vs_ctx *ctx;
@@ -18,7 +18,8 @@ struct covariance {
 	size_t n_panels;
 	float *mean;
 	double *scale;  /* [n_panels * LANES] of each dimension */
-	double *panels; /* [n_panels][STEP][LANES]: whole numbers */
+	size_t step;    /* rows that are summed together */
+	double *panels; /* [n_panels][step][LANES]: whole numbers */
 	double *cov;    /* [dim][dim], the part right of the diagonal */
 	uint64_t first; /* row of the step */
 	size_t n;       /* rows of the step */
@@ -114,7 +115,7 @@ static int fill_panel(void *arg, size_t panel, unsigned thread,
 		      struct vs_err *err)
 {
 	const struct covariance *c = arg;
-	double *to = c->panels + panel * STEP * LANES;
+	double *to = c->panels + panel * c->step * LANES;
 	uint32_t dim = c->rows->dim, first = (uint32_t)panel * LANES, x;
 	const float *row;
 	size_t i;
@@ -131,9 +132,8 @@ static int fill_panel(void *arg, size_t panel, unsigned thread,
 	return 0;
 }
 
-/* Products of two panels, summed over the rows of the step. */
-static void add_products(const double *restrict a, const double *restrict b,
-			 size_t n, double out[LANES][LANES])
+void vs_panel_products(const double *restrict a, const double *restrict b,
+		       size_t n, double out[LANES][LANES])
 {
 	double s[LANES][LANES] = { { 0 } };
 	size_t i, x, y;
@@ -149,14 +149,15 @@ static int sum_panel(void *arg, size_t panel, unsigned thread,
 		     struct vs_err *err)
 {
 	const struct covariance *c = arg;
-	const double *own = c->panels + panel * STEP * LANES;
+	const double *own = c->panels + panel * c->step * LANES;
 	size_t dim = c->rows->dim, p, x, y, i, k;
 	double sum[LANES][LANES];
 
 	(void)thread;
 	(void)err;
 	for (p = panel; p < c->n_panels; p++) {
-		add_products(own, c->panels + p * STEP * LANES, c->n, sum);
+		vs_panel_products(own, c->panels + p * c->step * LANES, c->n,
+				  sum);
 		for (x = 0; x < LANES; x++)
 			for (y = 0; y < LANES; y++) {
 				i = panel * LANES + x;
@@ -191,7 +192,7 @@ static int sum_up(struct covariance *c, struct vs_err *err)
 	for (; rc == 0 && c->first < c->rows->n; c->first += c->n) {
 		if (vs_ctx_stopping(c->ctx))
 			return vs_fail(err, VS_EAGAIN, "stopped; run again");
-		c->n = (size_t)vs_min_u64(STEP, c->rows->n - c->first);
+		c->n = (size_t)vs_min_u64(c->step, c->rows->n - c->first);
 		rc = vs_par_for(c->ctx, c->n_panels, fill_panel, c, err);
 		if (rc == 0)
 			rc = vs_par_for(c->ctx, c->n_panels, sum_panel, c,
@@ -207,9 +208,16 @@ static size_t panels_of(uint32_t dim)
 	return ((size_t)dim + LANES - 1) / LANES;
 }
 
+size_t vs_step_rows(uint32_t dim)
+{
+	size_t n = STEP_VALUES / dim;
+
+	return n < 256 ? 256 : vs_min_size(n, 8192);
+}
+
 uint64_t vs_covariance_bytes(uint32_t dim)
 {
-	return (uint64_t)panels_of(dim) * (STEP + 1) * LANES *
+	return (uint64_t)panels_of(dim) * (vs_step_rows(dim) + 1) * LANES *
 		       sizeof(double) + 2 * 2 * VS_ALIGN;
 }
 
@@ -219,14 +227,15 @@ int vs_covariance(struct vs_ctx *ctx, const struct vs_sampled *rows,
 	static const char what[] = "covariance";
 	struct covariance c = { .ctx = ctx, .rows = rows, .mean = mean,
 				.cov = cov,
-				.n_panels = panels_of(rows->dim) };
+				.n_panels = panels_of(rows->dim),
+				.step = vs_step_rows(rows->dim) };
 	int rc = VS_ENOMEM;
 
 	memset(cov, 0, (size_t)rows->dim * rows->dim * sizeof(*cov));
 	c.scale = vs_alloc(ctx, c.n_panels, LANES * sizeof(double), what, err);
 	if (c.scale != NULL)
 		c.panels = vs_alloc(ctx, c.n_panels,
-				    STEP * LANES * sizeof(double), what, err);
+				    c.step * LANES * sizeof(double), what, err);
 	if (c.panels != NULL)
 		rc = sum_up(&c, err);
 	vs_free(ctx, c.panels);

@@ -16,6 +16,7 @@
 #define ROWS 16u        /* of one item of a parallel loop */
 #define COLS 32u        /* of what rotations turn, by one item */
 #define ROTATIONS 65536u
+#define ALONE 256u      /* so few rows are done by one thread */
 #define SWEEPS_MAX 60u  /* for one eigenvalue; two are usual */
 
 /* The plane rotation of rows i and i + 1. */
@@ -119,24 +120,39 @@ static void make_reflection(struct eigen *g)
 	g->e[k] = beta * most;
 }
 
+/* Threads meet after each reflection, which little work is not worth. */
+static int for_rows(struct eigen *g, size_t n,
+		    int (*body)(void *arg, size_t item, unsigned thread,
+				struct vs_err *err),
+		    struct vs_err *err)
+{
+	size_t items = (n + ROWS - 1) / ROWS, i;
+	int rc = 0;
+
+	if (n >= ALONE)
+		return vs_par_for(g->ctx, items, body, g, err);
+	for (i = 0; rc == 0 && i < items; i++)
+		rc = body(g, i, 0, err);
+	return rc;
+}
+
 /* Both sides of what is left by reflection k: A - v q' - q v'. */
 static int reflect_rest(struct eigen *g, struct vs_err *err)
 {
 	size_t k = g->k, m = g->n - k - 1, i;
-	size_t items = (m + ROWS - 1) / ROWS;
 	const double *v = g->a + k * g->n + k + 1;
 	double half;
 	int rc;
 
 	if (g->tau[k] == 0)
 		return 0;
-	rc = vs_par_for(g->ctx, items, multiply_rows, g, err);
+	rc = for_rows(g, m, multiply_rows, err);
 	if (rc != 0)
 		return rc;
 	half = g->tau[k] / 2 * vs_dot_f64(g->p + k + 1, v, m);
 	for (i = 0; i < m; i++)
 		g->q[k + 1 + i] = g->p[k + 1 + i] - half * v[i];
-	return vs_par_for(g->ctx, items, update_rows, g, err);
+	return for_rows(g, m, update_rows, err);
 }
 
 static int make_tridiagonal(struct eigen *g, struct vs_err *err)

@@ -7,20 +7,16 @@ static int unbuilt(const struct vs_factory *f, const char *what,
 {
 	return vs_fail(err, VS_EUSAGE,
 		       "index '%s': this version does not build %s; it has "
-		       "Flat, SQfp16 and SQ8, and IVF<nlist> of them", f->text,
-		       what);
+		       "Flat, SQfp16, SQ8 and PQ<m>, and IVF<nlist> of them",
+		       f->text, what);
 }
 
 int vs_factory_check_built(const struct vs_factory *f, struct vs_err *err)
 {
-	if (f->rotation == VS_ROT_OPQ)
-		return unbuilt(f, "OPQ", err);
 	if (f->family == VS_FAMILY_HNSW)
 		return unbuilt(f, "graphs", err);
 	if (f->hnsw_m != 0)
 		return unbuilt(f, "graphs over centroids", err);
-	if (f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4)
-		return unbuilt(f, "product codes", err);
 	/* Rows stand beside codes as the transform leaves them, which are those
 	 * that were given only turned. */
 	if (f->refine != VS_REFINE_NONE &&

@@ -23,7 +23,8 @@ static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		ctx, &text, err,
 		"index: %s\ninput: \"%s\"\ninput_rows: %llu\n"
 		"sample_rows: %llu\niterations: %u\nseed: %llu\n"
-		"objective: %.9g\nimbalance: %.6g\nrepaired: %llu\n",
+		"objective: %.9g\nimbalance: %.6g\n"
+		"repaired: %llu\n",
 		m->index.text, vs_digest_text(&m->input, input),
 		(unsigned long long)n->n_input,
 		(unsigned long long)n->n_sample, n->iterations,
@@ -35,6 +36,9 @@ static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
 	if (rc == 0 && m->transform != NULL)
 		rc = vs_buf_printf(ctx, &text, err, "inner_dim: %u\n",
 				   m->inner);
+	if (rc == 0 && m->pq.codebooks != NULL)
+		rc = vs_buf_printf(ctx, &text, err, "code_error: %.9g\n",
+				   n->code_error);
 	if (rc == 0)
 		rc = vs_cont_add_zst(ctx, w, VS_SEC_INFO, 1, &section, err);
 	if (rc == 0)
@@ -89,6 +93,9 @@ int vs_model_write(struct vs_ctx *ctx, const char *path,
 				(size_t)m->index.nlist * m->inner, err);
 	if (rc == 0 && m->ranges.mid != NULL)
 		rc = put_ranges(ctx, w, &m->ranges, err);
+	if (rc == 0 && m->pq.codebooks != NULL)
+		rc = put_floats(ctx, w, VS_SEC_CBKS, m->pq.codebooks,
+				vs_pq_codebook_count(&m->pq), err);
 	if (rc == 0)
 		rc = vs_transform_write(ctx, w, m->transform, err);
 	if (rc == 0)
@@ -106,6 +113,7 @@ void vs_model_destroy(struct vs_ctx *ctx, struct vs_model *m)
 	vs_transform_destroy(ctx, m->transform);
 	vs_free(ctx, m->centroids);
 	vs_code8_free(ctx, &m->ranges);
+	vs_pq_free(ctx, &m->pq);
 	vs_free(ctx, m);
 }
 
@@ -115,7 +123,8 @@ static int parse_info(const struct vs_yaml_doc *doc, const char *path,
 	static const char *const keys[] = {
 		"index",	"input", "input_rows", "sample_rows",
 		"iterations",	"seed",	 "objective",  "imbalance",
-		"repaired",	"dropped", "inner_dim",	 NULL
+		"repaired",	"dropped", "inner_dim",	 "code_error",
+		NULL
 	};
 	const struct vs_yaml *root = vs_yaml_root(doc);
 	uint64_t inner = 0;
@@ -183,6 +192,9 @@ static int read_parts(struct vs_ctx *ctx, struct vs_cont *c,
 				       &m->centroids, err);
 	if (rc == 0 && ranges)
 		rc = vs_ranges_read(ctx, c, m->inner, &m->ranges, err);
+	if (rc == 0 && vs_factory_has_pq(&m->index))
+		rc = vs_codebooks_read(ctx, c, &m->index, m->inner, &m->pq,
+				       err);
 	return rc;
 }
 

@@ -228,6 +228,73 @@ void vs_pq_decode(const struct vs_pq *pq, const uint8_t *codes, float *row)
 		       dsub * sizeof(float));
 }
 
+void vs_pq_encode_panel(const struct vs_kern *kern, const struct vs_pq *pq,
+			const float *panel, uint8_t *codes)
+{
+	_Alignas(64) float dist[VS_PANEL_ROWS];
+	_Alignas(64) uint32_t index[VS_PANEL_ROWS];
+	struct vs_near near = { .n_panels = 1,
+				.d = pq->dsub,
+				.n_centroids = pq->ksub,
+				.dist = dist,
+				.index = index };
+	size_t width = (size_t)pq->dsub * VS_PANEL_ROWS, i;
+	unsigned shift;
+	uint32_t s;
+
+	memset(codes, 0, vs_pq_code_bytes(pq) * VS_PANEL_ROWS);
+	for (s = 0; s < pq->m; s++) {
+		near.panels = panel + s * width;
+		near.centroids = pq->codebooks +
+				 (size_t)s * pq->ksub * pq->dsub;
+		kern->nearest_f32(&near);
+		shift = pq->bits == 4 ? s % 2 * 4 : 0;
+		for (i = 0; i < VS_PANEL_ROWS; i++)
+			codes[i] |= (uint8_t)(index[i] << shift);
+		if (pq->bits == 8 || s % 2 == 1)
+			codes += VS_PANEL_ROWS;
+	}
+}
+
+static uint32_t lane_code(const struct vs_pq *pq, const uint8_t *panel,
+			  unsigned lane, uint32_t s)
+{
+	if (pq->bits == 8)
+		return panel[s * VS_PANEL_ROWS + lane];
+	return (unsigned)panel[s / 2 * VS_PANEL_ROWS + lane] >> s % 2 * 4 &
+	       15u;
+}
+
+void vs_pq_decode_lane(const struct vs_pq *pq, const uint8_t *panel,
+		       unsigned lane, float *row)
+{
+	const float *c = pq->codebooks, *from;
+	size_t dsub = pq->dsub, d;
+	uint32_t s;
+
+	for (s = 0; s < pq->m; s++, c += pq->ksub * dsub) {
+		from = c + lane_code(pq, panel, lane, s) * dsub;
+		for (d = 0; d < dsub; d++)
+			*row++ = from[d];
+	}
+}
+
+double vs_pq_radius(const struct vs_pq *pq)
+{
+	double sum = 0, most, norm2;
+	const float *c = pq->codebooks;
+	uint32_t s, j;
+
+	for (s = 0; s < pq->m; s++) {
+		for (most = 0, j = 0; j < pq->ksub; j++, c += pq->dsub) {
+			norm2 = vs_norm2_f32(c, pq->dsub);
+			most = norm2 > most ? norm2 : most;
+		}
+		sum += most;
+	}
+	return sqrt(sum) * (1 + 0x1p-40);
+}
+
 static inline float entry(enum vs_metric metric, const float *q,
 			  const float *c, size_t d)
 {

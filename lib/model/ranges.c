@@ -64,12 +64,19 @@ int vs_ranges_read(struct vs_ctx *ctx, struct vs_cont *c, uint32_t dim,
 
 uint64_t vs_trained_hash(const float *centroids, uint64_t n,
 			 const struct vs_code8 *ranges,
-			 const struct vs_transform *transform)
+			 const struct vs_transform *transform,
+			 const struct vs_pq *pq)
 {
 	uint64_t part[3] = { 0 }, h = 0;
 
 	if (centroids != NULL)
 		h = vs_hash64(centroids, (size_t)n * sizeof(float));
+	if (pq->codebooks != NULL) {
+		part[0] = h;
+		part[1] = vs_hash64(pq->codebooks,
+				    vs_pq_codebook_count(pq) * sizeof(float));
+		h = vs_hash64(part, sizeof(part));
+	}
 	if (ranges == NULL || ranges->mid == NULL)
 		return vs_transform_hash(transform, h);
 	part[0] = h;
@@ -82,5 +89,5 @@ uint64_t vs_model_hash(const struct vs_model *m)
 {
 	return vs_trained_hash(m->centroids,
 			       (uint64_t)m->index.nlist * m->inner, &m->ranges,
-			       m->transform);
+			       m->transform, &m->pq);
 }

@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "vs/kern.h"
@@ -99,17 +100,21 @@ int vs_transform_prepare(struct vs_ctx *ctx, struct vs_transform *t,
 	return 0;
 }
 
-/* One call of vs_transform_apply. */
+/* One call of vs_transform_apply.  Each worker of the parallel loop has a
+ * scratch and takes tiles until none are left. */
 struct job {
 	struct vs_ctx *ctx;
 	const struct vs_transform *t;
 	const struct vs_rows *rows;
 	const char *name;
 	float *out;
-	size_t tile;   /* rows of an item */
+	size_t tile;   /* rows of one */
 	size_t width;  /* d_out in whole panels */
-	float *wide;   /* [n_threads][tile][d_in] */
-	float *turned; /* [n_threads][tile][width] */
+	size_t n_workers;
+	float *wide;   /* [n_workers][tile][d_in] */
+	float *turned; /* [n_workers][tile][width] */
+	size_t n_tiles;
+	atomic_size_t next; /* tile to be taken */
 };
 
 static void widen(const struct job *j, uint64_t i, float *out)
@@ -140,19 +145,16 @@ static bool all_finite(const float *v, size_t n)
 	return bad == 0;
 }
 
-static int apply_tile(void *arg, size_t item, unsigned thread,
+static int apply_tile(const struct job *j, size_t item, size_t worker,
 		      struct vs_err *err)
 {
-	const struct job *j = arg;
 	const struct vs_transform *t = j->t;
 	uint64_t first = (uint64_t)item * j->tile;
 	size_t n = (size_t)vs_min_u64(j->tile, j->rows->n - first), i;
-	float *wide = j->wide + (size_t)thread * j->tile * t->d_in;
-	float *turned = j->turned + (size_t)thread * j->tile * j->width;
+	float *wide = j->wide + worker * j->tile * t->d_in;
+	float *turned = j->turned + worker * j->tile * j->width;
 	float *out = j->out + first * t->d_out;
 
-	if (vs_ctx_stopping(j->ctx))
-		return vs_fail(err, VS_EAGAIN, "stopped; run again");
 	for (i = 0; i < n; i++)
 		widen(j, first + i, wide + i * t->d_in);
 	if (t->panels != NULL)
@@ -175,6 +177,37 @@ static int apply_tile(void *arg, size_t item, unsigned thread,
 	return 0;
 }
 
+static int body(void *arg, size_t worker, unsigned thread, struct vs_err *err)
+{
+	struct job *j = arg;
+	size_t item;
+	int rc = 0;
+
+	(void)thread;
+	while (rc == 0 && (item = atomic_fetch_add(&j->next, 1)) < j->n_tiles) {
+		if (vs_ctx_stopping(j->ctx))
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
+		rc = apply_tile(j, item, worker, err);
+	}
+	return rc;
+}
+
+/* Tiles that stay in cache, or that fit into an eighth of the memory that is
+ * left; at the least a single row. */
+static void choose_tiles(struct job *j)
+{
+	size_t row = (j->t->d_in + j->width) * sizeof(float);
+	uint64_t fit = vs_mem_left(j->ctx) / 8 / row;
+
+	j->tile = vs_min_size(TILE_BYTES / row, TILE_ROWS);
+	j->tile = (size_t)vs_min_u64(j->tile, fit);
+	j->tile = vs_max_size(j->tile, 1);
+	j->n_tiles = (size_t)vs_div_up(j->rows->n, j->tile);
+	j->n_workers = (size_t)vs_min_u64(j->ctx->n_threads, fit / j->tile);
+	j->n_workers = vs_min_size(j->n_workers, j->n_tiles);
+	j->n_workers = vs_max_size(j->n_workers, 1);
+}
+
 int vs_transform_apply(struct vs_ctx *ctx, const struct vs_transform *t,
 		       const struct vs_rows *rows, const char *name,
 		       float *out, struct vs_err *err)
@@ -182,21 +215,20 @@ int vs_transform_apply(struct vs_ctx *ctx, const struct vs_transform *t,
 	static const char what[] = "rotation";
 	struct job j = { .ctx = ctx, .t = t, .rows = rows, .name = name,
 			 .out = out };
-	size_t n_threads = ctx->n_threads;
 	int rc = VS_ENOMEM;
 
-	j.width = (size_t)vs_panels_of(t->d_out) * VS_PANEL_ROWS;
-	j.tile = TILE_BYTES / ((t->d_in + j.width) * sizeof(float));
-	j.tile = vs_max_size(vs_min_size(j.tile, TILE_ROWS), 1);
-	j.wide = vs_alloc(ctx, n_threads, j.tile * t->d_in * sizeof(float),
+	if (t->panels != NULL)
+		j.width = (size_t)vs_panels_of(t->d_out) * VS_PANEL_ROWS;
+	choose_tiles(&j);
+	atomic_init(&j.next, 0);
+	j.wide = vs_alloc(ctx, j.n_workers, j.tile * t->d_in * sizeof(float),
 			  what, err);
 	if (j.wide == NULL)
 		return VS_ENOMEM;
-	j.turned = vs_alloc(ctx, t->panels != NULL ? n_threads : 0,
-			    j.tile * j.width * sizeof(float), what, err);
+	j.turned = vs_alloc(ctx, j.n_workers, j.tile * j.width * sizeof(float),
+			    what, err);
 	if (j.turned != NULL)
-		rc = vs_par_for(ctx, (size_t)vs_div_up(rows->n, j.tile),
-				apply_tile, &j, err);
+		rc = vs_par_for(ctx, j.n_workers, body, &j, err);
 	vs_free(ctx, j.turned);
 	vs_free(ctx, j.wide);
 	return rc;

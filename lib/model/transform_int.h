@@ -29,6 +29,16 @@ int vs_covariance(struct vs_ctx *ctx, const struct vs_sampled *rows,
 		  float *mean, double *cov, struct vs_err *err) VS_MUST_CHECK;
 uint64_t vs_covariance_bytes(uint32_t dim);
 
+#define VS_COV_LANES 4u
+
+/* Rows of so many dimensions that are made panels of together. */
+size_t vs_step_rows(uint32_t dim);
+
+/* out[x][y] = sum(a[i][x] * b[i][y]) over ascending i < n, of two panels
+ * [n][VS_COV_LANES]. */
+void vs_panel_products(const double *a, const double *b, size_t n,
+		       double out[VS_COV_LANES][VS_COV_LANES]);
+
 /* m random orthonormal rows of n, or, where m > n, columns. */
 int vs_random_rotation(struct vs_ctx *ctx, size_t m, size_t n, uint64_t seed,
 		       double *a, struct vs_err *err) VS_MUST_CHECK;

@@ -1,7 +1,8 @@
-/* transform_train.c - learns PCA, and makes random rotations. */
+/* transform_train.c - learns PCA, makes random rotations, and begins OPQ. */
 #include <math.h>
 #include <string.h>
 
+#include "opq.h"
 #include "transform_int.h"
 #include "vs/linalg.h"
 #include "vs/mem.h"
@@ -13,6 +14,7 @@
  * eigenvectors after the first 64 is small. */
 #define SAMPLE_LEAST 65536u
 #define SAMPLE_PER_DIM 64u
+#define OPQ_ROWS 65536u /* Faiss: 256 for each centroid, too */
 #define UNIFORMS 12u /* whose sum is close enough to a normal deviate */
 
 static bool is_pca(const struct vs_factory *f)
@@ -27,16 +29,27 @@ uint64_t vs_transform_sample(const struct vs_factory *f, uint32_t dim)
 	return vs_max_size(SAMPLE_LEAST, (size_t)dim * SAMPLE_PER_DIM);
 }
 
-uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim)
+static uint64_t opq_rows(uint64_t n_rows)
 {
-	uint64_t d = vs_transform_dim(f, dim), most = d > dim ? d : dim;
+	return n_rows / vs_div_up(n_rows, OPQ_ROWS);
+}
+
+uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim,
+			    uint64_t n_rows)
+{
+	uint64_t d = vs_transform_dim(f, dim), most = d > dim ? d : dim, need;
 	uint64_t kept = 2 * d * dim * sizeof(float) + dim * sizeof(float);
 
-	if (!vs_factory_has_transform(f) || f->rotation == VS_ROT_NONE)
+	if (f->rotation == VS_ROT_NONE)
 		return 0;
 	/* Three square matrices and what the eigenvectors take. */
-	return kept + 3 * most * most * sizeof(double) +
+	need = kept + 3 * most * most * sizeof(double) +
 	       vs_covariance_bytes(dim) + vs_eigen_bytes((size_t)most);
+	if (f->rotation != VS_ROT_OPQ)
+		return need;
+	n_rows = opq_rows(n_rows);
+	return need + n_rows * dim * sizeof(float) +
+	       vs_opq_bytes(f, dim, n_rows);
 }
 
 static void transpose(const double *a, size_t m, size_t n, double *out)
@@ -74,29 +87,25 @@ int vs_random_rotation(struct vs_ctx *ctx, size_t m, size_t n, uint64_t seed,
 	return rc;
 }
 
-/* The mean, and the d_out eigenvectors of the covariance that spread most, as
- * the first rows of a[d_in][d_in]. */
+/* The mean, and the eigenvectors of the covariance as the rows of
+ * a[d_in][d_in], with their variances w, falling. */
 static int learn_pca(struct vs_ctx *ctx, const float *rows, uint64_t n,
-		     struct vs_transform *t, double *a, struct vs_err *err)
+		     struct vs_transform *t, double *a, double *w,
+		     struct vs_err *err)
 {
 	uint64_t stride = vs_div_up(n, VS_COVARIANCE_ROWS);
 	const struct vs_sampled sampled = { rows, n / stride, stride,
 					    t->d_in };
-	double *w;
 	int rc;
 
 	t->mean = vs_alloc(ctx, t->d_in, sizeof(float), "mean", err);
 	if (t->mean == NULL)
-		return VS_ENOMEM;
-	w = vs_alloc(ctx, t->d_in, sizeof(double), "eigenvalues", err);
-	if (w == NULL)
 		return VS_ENOMEM;
 	vs_ctx_progress(ctx, "covariance", 0, 1, "matrices");
 	rc = vs_covariance(ctx, &sampled, t->mean, a, err);
 	if (rc == 0)
 		rc = vs_eigen(ctx, t->d_in, a, w, err);
 	vs_ctx_progress(ctx, "covariance", 1, 1, "matrices");
-	vs_free(ctx, w);
 	return rc;
 }
 
@@ -124,18 +133,74 @@ static int turn_at_random(struct vs_ctx *ctx, const struct vs_transform *t,
 	return rc;
 }
 
-static int learn(struct vs_ctx *ctx, const struct vs_factory *f,
-		 const float *rows, uint64_t n, uint64_t seed,
-		 struct vs_transform *t, double *a, struct vs_err *err)
+/* What is known of the rows. */
+struct lesson {
+	const struct vs_factory *index;
+	const float *rows; /* [n] */
+	uint64_t n;
+	uint64_t seed;
+	double *a; /* a square matrix of the larger of the dimensions */
+	double *w; /* [d_in] */
+};
+
+static void write_matrix(const struct lesson *l, struct vs_transform *t)
+{
+	size_t n = (size_t)t->d_out * t->d_in, i;
+
+	for (i = 0; i < n; i++)
+		t->matrix[i] = (float)l->a[i];
+}
+
+static int learn_opq(struct vs_ctx *ctx, const struct lesson *l,
+		     struct vs_transform *t, struct vs_err *err)
+{
+	struct vs_opq_spec spec = {
+		.rows = l->rows,
+		.n_rows = opq_rows(l->n),
+		.m = l->index->rot_m,
+		.bits = l->index->code == VS_CODE_PQ4 ? 4 : 8,
+		.seed = l->seed,
+		.eigenvectors = l->a,
+		.variances = l->w,
+	};
+	uint64_t stride = l->n / spec.n_rows, i;
+	size_t row = t->d_in * sizeof(float);
+	float *few = NULL;
+	int rc;
+
+	if (stride > 1) {
+		few = vs_alloc(ctx, spec.n_rows, row, "rotation", err);
+		if (few == NULL)
+			return VS_ENOMEM;
+		for (i = 0; i < spec.n_rows; i++)
+			memcpy(few + i * t->d_in,
+			       l->rows + i * stride * t->d_in, row);
+		spec.rows = few;
+	}
+	rc = vs_opq_train(ctx, &spec, t, err);
+	vs_free(ctx, few);
+	/* Rows were centred to learn, as in Faiss, and are not later. */
+	vs_free(ctx, t->mean);
+	t->mean = NULL;
+	return rc;
+}
+
+static int learn(struct vs_ctx *ctx, const struct lesson *l,
+		 struct vs_transform *t, struct vs_err *err)
 {
 	int rc;
 
-	if (!is_pca(f))
-		return vs_random_rotation(ctx, t->d_out, t->d_in, seed, a,
-					  err);
-	rc = learn_pca(ctx, rows, n, t, a, err);
-	if (rc == 0 && f->rotation == VS_ROT_PCAR)
-		rc = turn_at_random(ctx, t, seed, a, err);
+	if (l->index->rotation == VS_ROT_RR)
+		rc = vs_random_rotation(ctx, t->d_out, t->d_in, l->seed, l->a,
+					err);
+	else
+		rc = learn_pca(ctx, l->rows, l->n, t, l->a, l->w, err);
+	if (rc == 0 && l->index->rotation == VS_ROT_OPQ)
+		return learn_opq(ctx, l, t, err);
+	if (rc == 0 && l->index->rotation == VS_ROT_PCAR)
+		rc = turn_at_random(ctx, t, l->seed, l->a, err);
+	if (rc == 0)
+		write_matrix(l, t);
 	return rc;
 }
 
@@ -143,25 +208,27 @@ int vs_transform_train(struct vs_ctx *ctx, const struct vs_factory *f,
 		       float *rows, uint64_t n_rows, uint64_t seed,
 		       struct vs_transform *t, struct vs_err *err)
 {
-	size_t n = (size_t)t->d_out * t->d_in, i;
 	size_t most = t->d_out > t->d_in ? t->d_out : t->d_in;
-	double *a;
-	int rc;
+	struct lesson l = { f, rows, n_rows, seed, NULL, NULL };
+	uint64_t i;
+	int rc = VS_ENOMEM;
 
 	for (i = 0; t->unit && i < n_rows; i++)
 		vs_row_unit(rows + i * t->d_in, t->d_in);
 	if (f->rotation == VS_ROT_NONE)
 		return 0;
-	a = vs_alloc(ctx, most, most * sizeof(*a), "rotation", err);
-	if (a == NULL)
-		return VS_ENOMEM;
-	rc = learn(ctx, f, rows, n_rows, seed, t, a, err);
-	if (rc == 0) {
-		t->matrix = vs_alloc(ctx, n, sizeof(float), "rotation", err);
-		rc = t->matrix == NULL ? VS_ENOMEM : 0;
-	}
-	for (i = 0; rc == 0 && i < n; i++)
-		t->matrix[i] = (float)a[i];
-	vs_free(ctx, a);
+	t->matrix = vs_alloc(ctx, t->d_out, t->d_in * sizeof(float),
+			     "rotation", err);
+	if (t->matrix != NULL)
+		l.a = vs_alloc(ctx, most, most * sizeof(double), "rotation",
+			       err);
+	if (l.a != NULL)
+		l.w = vs_alloc(ctx, most, sizeof(double), "rotation", err);
+	if (l.w != NULL)
+		rc = learn(ctx, &l, t, err);
+	vs_free(ctx, l.w);
+	vs_free(ctx, l.a);
+	vs_free(ctx, t->panels);
+	t->panels = NULL;
 	return rc == 0 ? vs_transform_prepare(ctx, t, err) : rc;
 }

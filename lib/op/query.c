@@ -22,8 +22,7 @@ struct vs_cont_head vs_search_wants(const struct vs_search *s)
 {
 	struct vs_cont_head head = *head_of(s);
 
-	if (transform_of(s) != NULL)
-		head.dtype = VS_F32;
+	head.dtype = vs_shard_dtype(s->target.shard[0]);
 	return head;
 }
 
@@ -129,6 +128,7 @@ uint64_t vs_search_query_bytes(const struct vs_search *s)
 	if (vs_shard_refines(s->target.shard[0]))
 		n += vs_batch_bytes_per_query(candidates, dim) +
 		     vs_topk_slots(candidates) * sizeof(uint64_t);
+	n += vs_shard_query_bytes(s->target.shard[0]);
 	return n + row + 8 * (uint64_t)s->params.nprobe + 16;
 }
 
@@ -319,7 +319,8 @@ int vs_search_open(struct vs_search *s, struct vs_err *err)
 	if ((uint64_t)s->args->k * s->params.kfactor > CANDIDATES_MAX)
 		return vs_fail(err, VS_EUSAGE,
 			       "-k %u with kfactor=%u asks for %llu "
-			       "candidates; at most %u", s->args->k, s->params.kfactor,
+			       "candidates; at most %u", s->args->k,
+			       s->params.kfactor,
 			       (unsigned long long)s->args->k *
 				       s->params.kfactor, CANDIDATES_MAX);
 	warn_of_nprobe(s);

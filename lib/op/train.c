@@ -1,11 +1,15 @@
 /* train.c - vs-train: sample, learn a transform, cluster what it makes of the
- * sample, write the model. */
+ * sample, learn codebooks, write the model. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "op_int.h"
 #include "stream.h"
+#include "train_codes.h"
 #include "train_keep.h"
 #include "train_ranges.h"
+#include "vs/kern.h"
 #include "vs/mem.h"
 #include "vs/rng.h"
 #include "vs/transform_file.h"
@@ -28,6 +32,7 @@ struct train {
 	bool wide;       /* the sample is f32, whatever the rows are */
 	uint8_t *sample; /* [n_sample] rows */
 	struct vs_train_ranges ranges;
+	float *norms;    /* [n_sample]: lengths before scaling; or NULL */
 	struct vs_train_keep keep;
 	size_t block_rows;
 };
@@ -52,6 +57,7 @@ static int fingerprint(struct train *t, struct vs_err *err)
 
 static int choose_sample_size(struct train *t, struct vs_err *err)
 {
+	uint32_t ksub = t->index.code == VS_CODE_PQ8 ? 256 : 16;
 	uint64_t n = t->n_rows, want = t->args->sample, rotate;
 
 	rotate = vs_transform_sample(&t->index, t->model.dim);
@@ -61,6 +67,9 @@ static int choose_sample_size(struct train *t, struct vs_err *err)
 			       vs_code8_sample(t->model.inner);
 	if (t->args->sample == 0 && want < rotate)
 		want = rotate;
+	if (t->args->sample == 0 && vs_factory_has_pq(&t->index) &&
+	    want < VS_TRAIN_CODES_ROWS)
+		want = VS_TRAIN_CODES_ROWS;
 	t->n_sample = vs_min_u64(want, n);
 	if (t->n_sample < t->index.nlist)
 		return vs_fail(err, VS_EDATA,
@@ -69,6 +78,12 @@ static int choose_sample_size(struct train *t, struct vs_err *err)
 			       vs_vecs_name(t->vecs),
 			       (unsigned long long)t->n_sample,
 			       t->index.nlist);
+	if (vs_factory_has_pq(&t->index) && t->n_sample < ksub)
+		return vs_fail(err, VS_EDATA,
+			       "%s: %llu training rows for codebooks of %u "
+			       "centroids; give at least as many rows",
+			       vs_vecs_name(t->vecs),
+			       (unsigned long long)t->n_sample, ksub);
 	if (t->n_sample > UINT32_MAX)
 		return vs_fail(err, VS_EUSAGE,
 			       "%s: %llu training rows; at most 2^32 - 1: give "
@@ -109,13 +124,19 @@ static struct vs_rows sample_rows(const struct train *t)
 	return rows;
 }
 
+/* Codes under IP are of rows of any length, and cells of their directions. */
+static bool codes_want_norms(const struct train *t)
+{
+	return vs_factory_has_pq(&t->index) && t->model.metric == VS_IP;
+}
+
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }
 
 /* The sample beside what learns a transform, or beside what that makes of it,
- * or the latter beside the state of k-means. */
+ * or the latter beside the state of k-means, or of learning codebooks. */
 static uint64_t memory_need(const struct train *t)
 {
 	struct vs_rows rows = sample_rows(t);
@@ -123,13 +144,20 @@ static uint64_t memory_need(const struct train *t)
 	uint64_t kept = 0, need = 0;
 
 	if (vs_factory_has_transform(&t->index)) {
-		kept = vs_transform_bytes(&t->index, t->model.dim);
+		kept = vs_transform_bytes(&t->index, t->model.dim,
+					  t->n_sample);
 		inner = t->n_sample * rows.dim * sizeof(float);
 		need = raw + max_u64(inner, kept);
 	}
+	if (codes_want_norms(t))
+		inner += t->n_sample * sizeof(float);
 	if (t->index.family == VS_FAMILY_IVF)
 		need = max_u64(need, inner + kept +
 				     vs_kmeans_bytes(&rows, t->index.nlist));
+	if (vs_factory_has_pq(&t->index))
+		need = max_u64(need, inner + kept +
+				     vs_train_codes_bytes(&t->model,
+							  t->n_sample));
 	return max_u64(need, raw) + vs_train_ranges_bytes(t->ctx, &t->ranges);
 }
 
@@ -150,6 +178,11 @@ static int check_memory(struct train *t, struct vs_err *err)
 		       vs_format_size(t->ctx->memory_max, most));
 }
 
+static float norm_of(const float *row, uint32_t dim)
+{
+	return (float)sqrt(vs_norm2_f32(row, dim));
+}
+
 static void take_row(struct train *t, uint64_t taken, const uint8_t *row)
 {
 	uint8_t *to = t->sample + taken * sample_row_bytes(t);
@@ -161,6 +194,9 @@ static void take_row(struct train *t, uint64_t taken, const uint8_t *row)
 		return;
 	}
 	vs_row_widen(t->model.dtype, row, t->model.dim, (float *)(void *)to);
+	if (t->norms != NULL && t->model.transform == NULL)
+		t->norms[taken] = norm_of((const float *)(const void *)to,
+					  t->model.dim);
 	if (t->spherical && t->model.transform == NULL)
 		vs_row_unit((float *)(void *)to, t->model.dim);
 }
@@ -215,6 +251,12 @@ static int read_sample(struct train *t, struct vs_err *err)
 	if (t->sample == NULL ||
 	    vs_train_ranges_alloc(t->ctx, &t->ranges, err) != 0)
 		return VS_ENOMEM;
+	if (codes_want_norms(t)) {
+		t->norms = vs_alloc(t->ctx, t->n_sample, sizeof(float),
+				    "lengths of rows", err);
+		if (t->norms == NULL)
+			return VS_ENOMEM;
+	}
 	t->block_rows = vs_op_block_rows(t->ctx, row_bytes,
 					 vs_vecs_rows(t->vecs));
 	block = vs_alloc(t->ctx, t->block_rows, row_bytes, "rows", err);
@@ -244,7 +286,8 @@ static int turn_sample(struct train *t, struct vs_err *err)
 	rows = (float *)(void *)t->sample;
 	rc = vs_transform_train(t->ctx, &t->index, rows, t->n_sample,
 				t->args->seed, tr, err);
-	if (rc != 0 || (t->index.family != VS_FAMILY_IVF && t->ranges.n == 0))
+	if (rc != 0 || (t->index.family != VS_FAMILY_IVF &&
+			t->ranges.n == 0 && !vs_factory_has_pq(&t->index)))
 		return rc;
 	turned = vs_alloc(t->ctx, t->n_sample, tr->d_out * sizeof(float),
 			  "training sample", err);
@@ -256,6 +299,8 @@ static int turn_sample(struct train *t, struct vs_err *err)
 		float *row = turned + i * tr->d_out;
 
 		vs_train_ranges_offer(&t->ranges, i, (const uint8_t *)row);
+		if (t->norms != NULL)
+			t->norms[i] = norm_of(row, tr->d_out);
 		if (t->spherical)
 			vs_row_unit(row, tr->d_out);
 	}
@@ -290,20 +335,35 @@ static int cluster(struct train *t, struct vs_model_notes *notes,
 	return 0;
 }
 
-static void report(const struct train *t, const struct vs_model_notes *notes)
+/* Codebooks, where the index has any. */
+static int learn_codes(struct train *t, struct vs_model_notes *notes,
+		       struct vs_err *err)
 {
-	const char *out = t->args->io.out, *index = t->index.text;
-	unsigned long long n = t->n_sample, of = notes->n_input;
+	struct vs_train_codes codes = { sample_rows(t), t->norms,
+					t->args->seed };
 
-	if (t->index.family != VS_FAMILY_IVF)
-		vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: %s from %llu of %llu rows",
-			   out, index, n, of);
-	else
-		vs_ctx_log(t->ctx, VS_LOG_INFO,
-			   "%s: %s from %llu of %llu rows, %u iterations, "
-			   "mean squared distance %.6g, imbalance %.3f",
-			   out, index, n, of, notes->iterations,
-			   notes->objective, notes->imbalance);
+	if (!vs_factory_has_pq(&t->index))
+		return 0;
+	return vs_train_codes(t->ctx, &codes, &t->model, &notes->code_error,
+			      err);
+}
+
+static void report(const struct train *t, const struct vs_model_notes *n)
+{
+	char cells[128] = "", codes[64] = "";
+
+	if (t->index.family == VS_FAMILY_IVF)
+		snprintf(cells, sizeof(cells),
+			 ", %u iterations, mean squared distance %.6g, "
+			 "imbalance %.3f", n->iterations, n->objective,
+			 n->imbalance);
+	if (vs_factory_has_pq(&t->index))
+		snprintf(codes, sizeof(codes), ", of codes %.6g",
+			 n->code_error);
+	vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: %s from %llu of %llu rows%s%s",
+		   t->args->io.out, t->index.text,
+		   (unsigned long long)t->n_sample,
+		   (unsigned long long)n->n_input, cells, codes);
 }
 
 static int learn_and_write(struct train *t, struct vs_err *err)
@@ -319,6 +379,8 @@ static int learn_and_write(struct train *t, struct vs_err *err)
 
 	if (rc == 0)
 		rc = cluster(t, &notes, err);
+	if (rc == 0)
+		rc = learn_codes(t, &notes, err);
 	if (rc == 0)
 		rc = vs_model_write(t->ctx, t->args->io.out, &t->model, &notes,
 				    vs_op_how(t->args->io.replace), err);
@@ -393,6 +455,11 @@ static int plan(struct train *t, struct vs_err *err)
 						  t->model.inner * 4);
 	if (t->ranges.n > 0)
 		vs_cont_sizes_raw(&sizes, vs_ranges_floats(t->model.inner) * 4);
+	if (vs_factory_has_pq(&t->index))
+		vs_cont_sizes_raw(&sizes,
+				  (uint64_t)t->model.inner * 4 *
+					  (t->index.code == VS_CODE_PQ8 ? 256 :
+									  16));
 	vs_transform_sizes(&t->index, p->dim, &sizes);
 	vs_cont_sizes_small_zst(&sizes);
 	p->out_min = vs_cont_sizes_total(&sizes);
@@ -460,6 +527,8 @@ static int train(struct train *t, struct vs_err *err)
 		  vs_factory_has_transform(&t->index);
 	t->model.inner = vs_transform_dim(&t->index, t->model.dim);
 	rc = vs_op_check_kind(vs_vecs_name(t->vecs), t->model.dtype, err);
+	if (rc == 0 && vs_factory_has_pq(&t->index))
+		rc = vs_pq_check_shape(t->model.inner, t->index.pq_m, err);
 	if (rc == 0)
 		rc = check_learns(t, err);
 	if (rc == 0)
@@ -521,6 +590,8 @@ int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 	vs_transform_destroy(ctx, t.model.transform);
 	vs_free(ctx, t.model.centroids);
 	vs_free(ctx, t.sample);
+	vs_free(ctx, t.norms);
+	vs_pq_free(ctx, &t.model.pq);
 	vs_vecs_close(ctx, t.vecs);
 	return rc;
 }

@@ -55,7 +55,7 @@ int vs_train_ranges_learn(struct vs_ctx *ctx, const struct vs_train_ranges *r,
 			  struct vs_code8 *out, struct vs_err *err)
 {
 	const struct vs_code8_rows sample = { r->rows, r->dtype, r->got,
-					      r->dim };
+					      r->dim, true };
 
 	return r->n == 0 ? 0 : vs_code8_train(ctx, &sample, out, err);
 }

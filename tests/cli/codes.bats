@@ -90,7 +90,7 @@ setup() {
 
 @test "parameters that do not fit" {
 	vs-build -q --replace -i SQ8,RFlat -o p.vss f.fvecs
-	for p in nprobe=3 kfactor=0 kfactor kfactor=2, factor=2 kfactor=70000; do
+	for p in nprobe=3 kfactor=0 kfactor 'kfactor=2,' factor=2 kfactor=70000; do
 		run vs-query -p $p -o p.vsh p.vss f.fvecs
 		[ "$status" -eq 2 ]
 		[[ $output == *"expected kfactor=N with N from 1" ]]

@@ -311,12 +311,48 @@ def f32(x):
         return math.inf
 
 
-INDEX = re.compile(r"(?:IVF(\d+),)?(Flat|SQfp16|SQ8)")
+TRANSFORM = re.compile(r"(?:(OPQ|PCAR?|RR)(\d+)(?:_(\d+))?,)?(L2norm,)?")
+INDEX = re.compile(r"(?:IVF(\d+),)?(Flat|SQfp16|SQ8|PQ\d+(?:x4fs)?)")
+
+
+def check_matrix(f, rotation, dim):
+    """ROTA and MEAN: rows, or columns where there are more rows, of length 1
+    that stand upright on each other."""
+    need(("ROTA" in f.sections) == bool(rotation), "ROTA")
+    centred = rotation in ("PCA", "PCAR")
+    need(("MEAN" in f.sections) == centred, "MEAN")
+    if centred:
+        need(all(map(math.isfinite, f.array("MEAN", "f", f.dim))),
+             "MEAN: not finite")
+    if rotation:
+        a = f.array("ROTA", "f", dim * f.dim)
+        rows = [a[i * f.dim:(i + 1) * f.dim] for i in range(dim)]
+        if dim > f.dim:
+            rows = list(zip(*rows))
+        for i, x in enumerate(rows):
+            for k, y in enumerate(rows[:i + 1]):
+                dot = sum(v * w for v, w in zip(x, y))
+                need(abs(dot - (i == k)) < 1e-5, "ROTA: not orthonormal")
+
+
+def turn(f):
+    """From here on the dimension and type are those of turned rows."""
+    info = f.info()
+    m = TRANSFORM.match(info["index"])
+    rotation, n, most, _ = m.groups()
+    need(("inner_dim" in info) == bool(m.group(0)), "INFO: inner_dim")
+    if not m.group(0):
+        return
+    dim = int(most or (n if rotation not in (None, "OPQ") else f.dim))
+    need(int(info["inner_dim"]) == dim, "INFO: inner_dim")
+    check_matrix(f, rotation, dim)
+    f.dim, f.dtype = dim, "f32"
 
 
 def index_of(f):
     """Cells, or None without IVF, and the code."""
-    m = INDEX.fullmatch(f.info()["index"])
+    text = f.info()["index"]
+    m = INDEX.fullmatch(text[TRANSFORM.match(text).end():])
     need(m, "INFO: index")
     return int(m.group(1)) if m.group(1) else None, m.group(2)
 
@@ -338,10 +374,25 @@ def ranges_of(f):
     return mid, step, kappa
 
 
+def codebooks_of(f):
+    """Pieces, centroids of each, and all their values; None of other codes."""
+    m = re.fullmatch(r"PQ(\d+)(x4fs)?", index_of(f)[1])
+    need(bool(m) == ("CBKS" in f.sections), "CBKS")
+    if not m:
+        return None
+    pieces, size = int(m.group(1)), 16 if m.group(2) else 256
+    need(f.dim % pieces == 0, "INFO: pieces of PQ")
+    values = f.array("CBKS", "f", size * f.dim)
+    need(all(map(math.isfinite, values)), "CBKS: not finite")
+    return pieces, size, values
+
+
 def check_model(f):
     info = f.info()
+    turn(f)
     nlist, code = index_of(f)
     check_centroids(f, nlist)
+    codebooks_of(f)
     ranges = code == "SQ8" and f.dtype in ("f32", "f16")
     need(ranges == ("QUAN" in f.sections), "QUAN")
     if ranges:
@@ -488,6 +539,79 @@ def codes_of(f, panels):
     return Codes(f, panels) if all(found) else None
 
 
+class Product:
+    """Rows that product codes stand for, slot by slot."""
+
+    def __init__(self, f, panels, books):
+        self.f = f
+        self.pieces, self.size, self.values = books
+        self.bytes = self.pieces if self.size == 256 else \
+            (self.pieces + 1) // 2
+        s = f.sections["CODE"]
+        need(s.item == 16 * self.bytes and s.count == panels, "CODE: sizes")
+        self.codes = s.bytes
+        nlist = index_of(f)[0]
+        self.mean = None
+        self.centroids = f.array("CENT", "f", nlist * f.dim) \
+            if nlist and f.metric != "l1" else None
+        if nlist:
+            self.mean = [f32(sum(f.array("CENT", "f", nlist * f.dim)
+                                 [d::f.dim]) / nlist) for d in range(f.dim)]
+
+    def raw(self, slot):
+        at = slot // 16 * 16 * self.bytes + slot % 16
+        return self.codes[at:at + 16 * self.bytes:16][:self.bytes]
+
+    def row(self, slot, cell):
+        b, d = self.raw(slot), self.f.dim // self.pieces
+        x = []
+        for s in range(self.pieces):
+            code = b[s] if self.size == 256 else b[s // 2] >> s % 2 * 4 & 15
+            at = (s * self.size + code) * d
+            x += self.values[at:at + d]
+        if self.size == 16 and self.pieces % 2:
+            need(b[-1] < 16, f"CODE of slot {slot}")
+        if self.centroids:
+            c = self.centroids[cell * self.f.dim:(cell + 1) * self.f.dim]
+            x = [f32(v + w) for v, w in zip(x, c)]
+        return x
+
+    def term(self, x, cell):
+        if self.f.metric == "cosine":
+            return term(self.f, x)
+        if self.f.metric != "l2" or not self.centroids:
+            return 0
+        c = self.centroids[cell * self.f.dim:(cell + 1) * self.f.dim]
+        total = 0.0
+        for v, w, a in zip(x, c, self.mean):
+            total += (v - w) * ((v - w) + 2 * (w - a))
+        return f32(total)
+
+
+def product_rows(f, books):
+    """shard_rows of product codes."""
+    cells = cells_of(f)
+    sizes = [b - a for a, b in zip(cells, cells[1:])]
+    panels = sum((n + 15) // 16 for n in sizes)
+    need(not {"ROWS", "QUAN", "NORM", "SLAK"} & set(f.sections), "sections")
+    codes = Product(f, panels, books)
+    terms = f.array("TERM", "f", panels * 16)
+    wide = f.sections["IDS "].item == 8
+    ids = f.array("IDS ", "Q" if wide else "I", panels * 16)
+    slot = 0
+    for c, n in enumerate(sizes):
+        for i in range(-(-n // 16) * 16):
+            if i < n:
+                x = codes.row(slot, c)
+                need(same_float(terms[slot], codes.term(x, c)),
+                     f"TERM of slot {slot}")
+                yield c, ids[slot], x
+            else:
+                need(not any(codes.raw(slot)) and terms[slot] == 0 and
+                     ids[slot] == (M64 if wide else M64 >> 32), "padding")
+            slot += 1
+
+
 def rows_of(f, panels, codes):
     """Where rows stand; the codes themselves are those of SQ8."""
     code = index_of(f)[1]
@@ -519,6 +643,12 @@ def cells_of(f):
 
 def shard_rows(f):
     """Yields (cell, id, row) and checks what stands around them."""
+    turn(f)
+    books = codebooks_of(f)
+    if books:
+        f.dtype = "f32"
+        yield from product_rows(f, books)
+        return
     cells = cells_of(f)
     sizes = [b - a for a, b in zip(cells, cells[1:])]
     panels = sum((n + 15) // 16 for n in sizes)

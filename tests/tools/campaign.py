@@ -302,6 +302,22 @@ def races():
     return n
 
 
+def runtime_has_files():
+    """LLVM's OpenMP makes a file in /dev/shm as a program starts, and ends it
+    where that fails: not a call of ours, whose failures are not ours."""
+    ldd = subprocess.run(["ldd", os.environ["VS_BUILD"] + "/vs-train"],
+                         stdout=subprocess.PIPE)
+    return b"libomp" in ldd.stdout
+
+
+def why_not(campaign):
+    if campaign is faults and os.environ.get("VS_SANITIZED"):
+        return "sanitized"
+    if campaign in (faults, file_limits) and runtime_has_files():
+        return "LLVM's OpenMP has files of its own"
+    return None
+
+
 def main():
     bad = 0
     campaigns = [faults, kills, file_limits, disks, races]
@@ -311,8 +327,9 @@ def main():
         with tempfile.TemporaryDirectory() as d:
             os.chdir(d)
             try:
-                if campaign is faults and os.environ.get("VS_SANITIZED"):
-                    print("ok %d - %s # SKIP sanitized" % (i, what))
+                if why_not(campaign):
+                    print("ok %d - %s # SKIP %s" %
+                          (i, what, why_not(campaign)))
                     continue
                 n = campaign()
                 if n is None:

@@ -23,7 +23,8 @@ static void ok(int rc, const struct vs_err *err)
 static void train(struct vs_ctx *ctx, size_t n, uint32_t dim,
 		  struct vs_code8 *c)
 {
-	const struct vs_code8_rows sample = { rows, VS_F32, n, dim };
+	const struct vs_code8_rows sample = { rows, VS_F32, n, dim,
+						false };
 	struct vs_err err;
 
 	vs_ctx_init(ctx);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/damage.h"
 #include "tests/unit/gendata.h"
 #include "tests/unit/tmpdir.h"
 #include "vs/kern.h"
@@ -368,6 +369,77 @@ static void test_refining_by_halves(void **state)
 	tmpdir_remove(&dir);
 }
 
+/* Flips a bit of a section and repairs the checksums: only the deep check can
+ * tell. */
+static void spoil(struct vs_ctx *ctx, const char *path, const char *bad,
+		  uint32_t tag, uint32_t item, uint64_t at)
+{
+	uint8_t *bytes = malloc(1 << 20);
+	long n = tmpdir_get(path, bytes, 1 << 20);
+	struct vs_span span;
+	struct vs_cont *c;
+	struct vs_err err;
+	uint64_t start = 4096;
+
+	ok(vs_cont_open(ctx, path, VS_KIND_SHARD, &c, &err), &err);
+	ok(vs_cont_find(c, tag, item, &span, &err), &err);
+	while (memcmp(bytes + start, span.p, span.n_bytes) != 0)
+		start += 4096; /* found by its contents */
+	vs_cont_close(ctx, c);
+	bytes[start + at] ^= 1;
+	damage_repair_container(bytes, (size_t)n);
+	tmpdir_put(bad, bytes, (size_t)n);
+	free(bytes);
+}
+
+static void test_deep_check(void **state)
+{
+	static const struct {
+		uint32_t tag, item;
+		uint64_t at;
+		const char *words;
+	} faults[] = {
+		{ VS_SEC_CODE, 2 * 64, 0, "does not fit its " },
+		{ VS_SEC_CODE, 2 * 64, 128 + 15 * 4, "padding and not zero" },
+		{ VS_SEC_SLAK, 4, 2, "does not fit its slack" },
+		{ VS_SEC_TERM, 4, 2, "does not fit its term" },
+		{ VS_SEC_FINE, 20, 2, "does not fit its codes" },
+		{ VS_SEC_FINE, 20, 31 * 20, "padding and not zero" },
+	};
+	const char *path, *bad;
+	struct vs_shard *s;
+	struct gendata g;
+	struct tmpdir dir;
+	struct vs_model m;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	size_t i;
+
+	(void)state;
+	tmpdir_make(&dir);
+	path = tmpdir_file(&dir, "s.vss");
+	bad = tmpdir_file(&dir, "bad.vss");
+	start(&ctx, 2, VS_CPU_BEST);
+	gendata_make(&g, VS_F32, 21, 5, 200, 1);
+	make_model(&ctx, "SQ8,RFlat", VS_L2, &g, &m);
+	build(&ctx, path, &g, &m);
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		spoil(&ctx, path, bad, faults[i].tag, faults[i].item,
+		      faults[i].at);
+		ctx.verify = VS_VERIFY_FULL;
+		ok(vs_shard_open(&ctx, bad, &s, &err), &err);
+		vs_shard_close(&ctx, s);
+		ctx.verify = VS_VERIFY_DEEP;
+		assert_int_equal(vs_shard_open(&ctx, bad, &s, &err), VS_EDATA);
+		if (strstr(err.msg, faults[i].words) == NULL)
+			fail_msg("%zu: %s", i, err.msg);
+		ctx.verify = VS_VERIFY_TOUCH;
+	}
+	vs_code8_free(&ctx, &m.ranges);
+	gendata_free(&g);
+	tmpdir_remove(&dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_codes_that_reject_nothing),
 		cmocka_unit_test(test_bytes_are_codes),
 		cmocka_unit_test(test_refining_by_halves),
+		cmocka_unit_test(test_deep_check),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,7 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	const struct vs_cont_head *h = vs_shard_head(s);
 	uint32_t nlist = vs_shard_index(s)->nlist, *cells = NULL;
 	struct vs_batch_spec spec = { .metric = h->metric,
-				      .dtype = h->dtype,
+				      .dtype = vs_shard_row_dtype(s),
 				      .k = K,
 				      .keep_where = vs_shard_refines(s) };
 	struct vs_rows centroids = { NULL, nlist, h->dim, VS_F32 };
@@ -88,7 +88,7 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	int rc;
 
 	gendata_rows(queries, &spec.queries);
-	if (h->dim != queries->dim || h->dtype != queries->dtype ||
+	if (h->dim != queries->dim || vs_shard_dtype(s) != queries->dtype ||
 	    nlist > 1000)
 		return VS_EDATA; /* as vs-query refuses such queries */
 	rc = vs_batch_create(ctx, &spec, &b, NULL);
@@ -180,12 +180,26 @@ static void make_ranges(struct vs_ctx *ctx, const struct gendata *g,
 			struct vs_model *m)
 {
 	const struct vs_code8_rows rows = { g->f32, VS_F32, (size_t)g->n,
-					    g->dim };
+					    g->dim, true };
 	struct vs_err err;
 
 	if (vs_factory_parse("IVF3,SQ8,RFlat", &m->index, &err) != 0 ||
 	    vs_code8_train(ctx, &rows, &m->ranges, &err) != 0)
 		fail_msg("%s", err.msg);
+}
+
+/* The same with codebooks. */
+static void make_codebooks(struct vs_ctx *ctx, const struct gendata *g,
+			   const char *index, struct vs_model *m)
+{
+	struct vs_err err;
+	size_t i;
+
+	if (vs_factory_parse(index, &m->index, &err) != 0 ||
+	    vs_codebooks_alloc(ctx, &m->index, g->dim, &m->pq, &err) != 0)
+		fail_msg("%s", err.msg);
+	for (i = 0; i < vs_pq_codebook_count(&m->pq); i++)
+		m->pq.codebooks[i] = g->f32[i % (g->n * g->dim)] / 2;
 }
 
 static void make_shard(struct vs_ctx *ctx, const char *path,
@@ -255,7 +269,8 @@ static void each_kind(void (*run)(const char *, const char *,
 	struct gendata g;
 	struct vs_model m;
 	struct vs_ctx ctx;
-	const char *model, *ivf, *flat, *fine;
+	const char *model, *ivf, *flat, *fine, *coded;
+	enum vs_dtype wanted;
 	unsigned t;
 
 	for (t = 0; t < 2; t++) {
@@ -265,6 +280,7 @@ static void each_kind(void (*run)(const char *, const char *,
 		ivf = tmpdir_file(&dir, "ivf.vss");
 		flat = tmpdir_file(&dir, "flat.vss");
 		fine = tmpdir_file(&dir, "fine.vss");
+		coded = tmpdir_file(&dir, "coded.vss");
 		gendata_make(&g, types[t], 40, 5, 250, 1);
 		gendata_make(&r.queries, types[t], N_QUERIES, 5, 250, 2);
 		make_model(&ctx, model, &g, 3, &m);
@@ -281,6 +297,15 @@ static void each_kind(void (*run)(const char *, const char *,
 			run("f32 refined shard of codes", fine, &r);
 			vs_code8_free(&ctx, &m.ranges);
 		}
+		make_codebooks(&ctx, &g, t ? "IVF3,PQ5x4fs" : "IVF3,PQ1",
+			       &m);
+		make_shard(&ctx, coded, &g, &m);
+		vs_pq_free(&ctx, &m.pq);
+		wanted = r.queries.dtype;
+		r.queries.dtype = VS_F32; /* what codes stand for */
+		run(t ? "f32 shard of 4-bit codes" : "u8 shard of 8-bit codes",
+		    coded, &r);
+		r.queries.dtype = wanted;
 		r.shard = false;
 		run("model", model, &r);
 		gendata_free(&g);

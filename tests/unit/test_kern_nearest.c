@@ -102,7 +102,7 @@ static void rule(void **state)
 	for (d = 1; d <= DIM_MAX; d++) {
 		for (kind = 0; kind < KIND_N; kind++) {
 			t.d = d;
-			t.n_panels = 4 * (1 + rnd_below(&r, 3));
+			t.n_panels = 1 + rnd_below(&r, 12);
 			t.n_centroids = 1 + (uint32_t)rnd_below(
 						    &r, kind == 1 ? 256 : 40);
 			run(&k, &m, &t, (enum kind)kind, &r);

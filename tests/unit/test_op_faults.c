@@ -25,6 +25,7 @@
 static struct {
 	char base[300], query[300], model[300], shard[300], hits[300], out[300];
 	struct tmpdir dir;
+	const char *index;
 } names;
 
 static void write_bvecs(const char *path, const struct gendata *g)
@@ -55,7 +56,7 @@ static int train(struct vs_ctx *ctx, const char *out, bool replace,
 {
 	const char *input = names.base;
 	struct vs_train_args a = { .io = io_of(&input, out, replace),
-				   .index = "IVF4,Flat", .metric = VS_L2,
+				   .index = names.index, .metric = VS_L2,
 				   .iterations = 2, .seed = 1 };
 
 	return vs_op_train(ctx, &a, err);
@@ -201,6 +202,7 @@ static void test_faults(void **state)
 	struct vs_err err;
 
 	(void)state;
+	names.index = "IVF4,Flat";
 	check("train", train);
 	start(&ctx);
 	assert_int_equal(train(&ctx, names.model, false, &err), 0);
@@ -213,6 +215,38 @@ static void test_faults(void **state)
 	check("merge", merge);
 }
 
+/* The same where vectors are turned first.  A build reads the sample of its
+ * codes row by row, and would be failed 3,300 times. */
+static void test_faults_of_rotations(void **state)
+{
+	struct vs_ctx ctx;
+	struct vs_err err;
+
+	(void)state;
+	names.index = "PCAR5,L2norm,IVF4,Flat";
+	check("train", train);
+	start(&ctx);
+	assert_int_equal(train(&ctx, names.model, true, &err), 0);
+	assert_int_equal(build(&ctx, names.shard, true, &err), 0);
+	check("query", query);
+}
+
+/* And where what stands in cells are product codes. */
+static void test_faults_of_product_codes(void **state)
+{
+	struct vs_ctx ctx;
+	struct vs_err err;
+
+	(void)state;
+	names.index = "IVF4,PQ1x4fs";
+	check("train", train);
+	start(&ctx);
+	assert_int_equal(train(&ctx, names.model, true, &err), 0);
+	check("build", build);
+	assert_int_equal(build(&ctx, names.shard, true, &err), 0);
+	check("query", query);
+}
+
 static void name(char to[300], const char *leaf)
 {
 	snprintf(to, 300, "%s", tmpdir_file(&names.dir, leaf));
@@ -222,6 +256,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_faults_of_rotations),
+		cmocka_unit_test(test_faults_of_product_codes),
 	};
 	struct gendata g;
 	int failed;

@@ -142,6 +142,50 @@ static void test_codes_are_the_nearest(void **state)
 	assert_int_equal(ctx.mem_now, 0);
 }
 
+/* Panels hold the same codes. */
+static void test_panels(void **state)
+{
+	static const uint32_t shape[][2] = { { 6, 8 }, { 8, 4 }, { 3, 4 } };
+	_Alignas(64) float panel[24 * 16];
+	uint8_t codes[16 * 8], in_panel[16 * 8];
+	float row[24], back[24];
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct vs_pq pq;
+	size_t i, d, bytes, t;
+
+	(void)state;
+	start(&ctx);
+	gendata_make(&g, VS_F32, 700, 24, 40, 1);
+	gendata_rows(&g, &rows);
+	for (t = 0; t < 3; t++) {
+		rows.n = 700;
+		train(&ctx, &rows, shape[t][0], shape[t][1], 2, &pq);
+		rows.n = 16;
+		bytes = vs_pq_code_bytes(&pq);
+		assert_int_equal(vs_pq_encode(&ctx, &pq, &rows, codes, &err),
+				 0);
+		for (i = 0; i < 16; i++)
+			for (d = 0; d < 24; d++)
+				panel[d * 16 + i] = g.f32[i * 24 + d];
+		vs_pq_encode_panel(ctx.kern, &pq, panel, in_panel);
+		for (i = 0; i < 16; i++) {
+			for (d = 0; d < bytes; d++)
+				assert_int_equal(in_panel[d * 16 + i],
+						 codes[i * bytes + d]);
+			vs_pq_decode(&pq, codes + i * bytes, row);
+			vs_pq_decode_lane(&pq, in_panel, (unsigned)i, back);
+			assert_memory_equal(row, back, sizeof(row));
+			assert_true(sqrt(vs_norm2_f32(row, 24)) <=
+				    vs_pq_radius(&pq));
+		}
+		vs_pq_free(&ctx, &pq);
+	}
+	gendata_free(&g);
+}
+
 /* Fewer values than centroids: each has its own, and nothing is lost. */
 static void test_few_values(void **state)
 {
@@ -328,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_error_falls),
 		cmocka_unit_test(test_codes_are_the_nearest),
+		cmocka_unit_test(test_panels),
 		cmocka_unit_test(test_few_values),
 		cmocka_unit_test(test_same_bits_everywhere),
 		cmocka_unit_test(test_tables_are_values),

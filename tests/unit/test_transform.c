@@ -13,6 +13,7 @@
 #include "lib/model/transform_int.h"
 #include "vs/kern.h"
 #include "vs/mem.h"
+#include "vs/pq.h"
 #include "vs/rng.h"
 
 #define ROWS 3000u
@@ -252,6 +253,51 @@ static void test_random_rotations(void **state)
 	free(rows);
 }
 
+/* The mean squared error of coding rows turned by t, in m pieces. */
+static double coding_error(struct vs_ctx *ctx, const struct vs_transform *t,
+			   const float *rows, uint64_t n, uint32_t m)
+{
+	float *out = malloc(n * t->d_out * sizeof(*out));
+	struct vs_rows turned = { out, n, t->d_out, VS_F32 };
+	struct vs_pq_params params = { 10, 3 };
+	struct vs_pq pq;
+	double error;
+
+	apply(ctx, t, rows, n, VS_F32, out);
+	assert_int_equal(vs_pq_alloc(ctx, t->d_out, m, 4, &pq, NULL), 0);
+	assert_int_equal(vs_pq_train(ctx, &turned, &params, &pq, &error,
+				     NULL), 0);
+	vs_pq_free(ctx, &pq);
+	free(out);
+	return error;
+}
+
+/* OPQ codes better than rows that are turned at random. */
+static void test_opq(void **state)
+{
+	float *rows = make_rows(ROWS, 1);
+	struct vs_transform *t;
+	double opq, random;
+	struct vs_ctx ctx;
+
+	(void)state;
+	start(&ctx);
+	t = learn(&ctx, "OPQ4_40,PQ4x4fs", VS_L2, rows, ROWS);
+	check_orthonormal(t);
+	assert_null(t->mean);
+	opq = coding_error(&ctx, t, rows, ROWS, 4);
+	vs_transform_destroy(&ctx, t);
+	t = learn(&ctx, "RR40,Flat", VS_L2, rows, ROWS);
+	random = coding_error(&ctx, t, rows, ROWS, 4);
+	vs_transform_destroy(&ctx, t);
+	assert_true(opq < 0.9 * random);
+	t = learn(&ctx, "OPQ4_20,PQ4x4fs", VS_L2, rows, ROWS);
+	check_orthonormal(t);
+	vs_transform_destroy(&ctx, t);
+	assert_int_equal(ctx.mem_now, 0);
+	free(rows);
+}
+
 /* Row by row what the header says. */
 static void test_formula(void **state)
 {
@@ -423,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_order_of_rows),
 		cmocka_unit_test(test_pca),
 		cmocka_unit_test(test_random_rotations),
+		cmocka_unit_test(test_opq),
 		cmocka_unit_test(test_formula),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_same_bits),
