@@ -136,7 +136,8 @@ struct vs_tile_f32 {
 };
 
 /* All scores of bytes: out = term[row] - gain[q] * acc with acc = sum(row[i] *
- * packed[i]), which is exact; in f32, each operation rounded or both at once. */
+ * packed[i]), which is exact; in f32, each operation rounded or both at once.
+ */
 struct vs_tile_scores {
 	const uint8_t *panels;
 	size_t n_panels; /* 1 or more */

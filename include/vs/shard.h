@@ -127,6 +127,7 @@ int vs_shards_refine(struct vs_ctx *ctx, struct vs_shard *const *shards,
  * first.  number: of the shard, below 2^20, for batches that keep where. */
 int vs_shard_scan(struct vs_ctx *ctx, struct vs_shard *s, uint32_t number,
 		  struct vs_batch *b, uint64_t n_queries,
-		  const uint32_t *cells, uint32_t nprobe, struct vs_err *err) VS_MUST_CHECK;
+		  const uint32_t *cells, uint32_t nprobe,
+		  struct vs_err *err) VS_MUST_CHECK;
 
 #endif

@@ -91,7 +91,8 @@ bool vs_vecs_reads(struct vs_ctx *ctx, const char *operand, const char *path);
 
 /* Rows first..first+n-1 (all exist) into rows, dense.  Every row's own header
  * is checked, and f32 and f16 must be finite (with allow_infinite: no NaN),
- * unless such rows are read as holes: VS_EDATA names file, row (counted from 0 within that file) and column.
+ * unless such rows are read as holes: VS_EDATA names file, row (counted from 0
+ * within that file) and column.
  * Safe from several threads. */
 int vs_vecs_read(struct vs_ctx *ctx, struct vs_vecs *v, uint64_t first,
 		 size_t n, void *rows, struct vs_err *err) VS_MUST_CHECK;

@@ -5,7 +5,8 @@
  * of the function name), maddt_loadu (any address), maddt_even_signed,
  * maddt_odd_signed, maddt_sub, maddt_half (each lane halved, rounded down),
  * maddt_not_negative (lane bits), maddt_lin (minus the linear bound of a query
- * and MADD_P rows), maddt_score (of sums, a gain and terms) and the table madd_shapes, which has for 4 queries and for 1
+ * and MADD_P rows), maddt_score (of sums, a gain and terms) and the table
+ * madd_shapes, which has for 4 queries and for 1
  * the rows of one panel and larger ones before it.
  */
 #include "each.h"

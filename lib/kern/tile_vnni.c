@@ -145,7 +145,8 @@ VS_VNNI static void vnni_put(const struct vs_tile_scores *t, size_t panel,
 
 		for (p = 0; p < n_panels; p++, sums += VS_PANEL_ROWS) {
 			__m512i acc = _mm512_sub_epi32(
-				_mm512_load_si512(sums), _mm512_set1_epi32(SURE));
+				_mm512_load_si512(sums),
+				_mm512_set1_epi32(SURE));
 			__m512 term = _mm512_load_ps(
 				t->terms + (panel + p) * VS_PANEL_ROWS);
 

@@ -1,5 +1,5 @@
-/* coarse.c - assignment of rows to centroids and choice of cells to probe: tiles
- * of rows meet centroids in parallel; coarse_pick.c reads their scores.
+/* coarse.c - assignment of rows to centroids and choice of cells to probe:
+ * tiles of rows meet centroids in parallel; coarse_pick.c reads their scores.
  */
 #include "vs/coarse.h"
 

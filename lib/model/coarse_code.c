@@ -445,7 +445,8 @@ void vs_coarse_code_gather(const struct vs_coarse_job *j,
 	uint8_t *dst;
 
 	for (i = 0; i < vs_panels_of(n) * VS_PANEL_ROWS; i++) {
-		dst = panels + i / VS_PANEL_ROWS * bytes + i % VS_PANEL_ROWS * 4;
+		dst = panels + i / VS_PANEL_ROWS * bytes +
+		      i % VS_PANEL_ROWS * 4;
 		if (i >= n) {
 			terms[i] = INFINITY;
 			for (k = 0; k < bytes; k += 64)

@@ -3,9 +3,9 @@
  * A row knows the distance to its centroid and that no other is nearer than a
  * bound.  Of centroids that stood still the bound remains true, so the row need
  * meet only those that moved, and all of them when its own has come to lie
- * beyond the bound (the idea of T. Kaukoranta et al., "A fast exact GLA based on
- * code vector activity detection", IEEE Trans. Image Processing 9, 2000, with
- * the second bound of G. Hamerly, "Making k-means even faster", SDM 2010).
+ * beyond the bound (the idea of T. Kaukoranta et al., "A fast exact GLA based
+ * on code vector activity detection", IEEE Trans. Image Processing 9, 2000,
+ * with the second bound of G. Hamerly, "Making k-means even faster", SDM 2010).
  */
 #include <math.h>
 #include <string.h>

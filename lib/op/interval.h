@@ -23,7 +23,8 @@ void vs_interval(const struct vs_interval_counts *c, double confidence,
 
 /* The same for shares of different things: sums of n shares in [0, 1] and what
  * follows from them, by the method of B. P. Welford, "Note on a method for
- * calculating corrected sums of squares and products" (1962), in their order. */
+ * calculating corrected sums of squares and products" (1962), in their order.
+ */
 struct vs_interval_shares {
 	uint64_t n;
 	double mean;

@@ -40,6 +40,8 @@ static int to_differences(struct vs_ctx *ctx, const struct vs_model *m,
 			  struct vs_err *err)
 {
 	struct vs_rows rows = { taken, n_taken(t->rows.n), m->inner, VS_F32 };
+	struct vs_rows centroids = { m->centroids, m->index.nlist, m->inner,
+				     VS_F32 };
 	struct vs_train_codes units = *t;
 	struct vs_coarse *coarse = NULL;
 	uint32_t *cell, d;
@@ -52,8 +54,7 @@ static int to_differences(struct vs_ctx *ctx, const struct vs_model *m,
 	units.norms = NULL;
 	for (i = 0; i < rows.n; i++)
 		take(&units, i, taken + i * m->inner);
-	rc = vs_coarse_create(ctx, m->centroids, m->index.nlist, m->inner,
-			      &coarse, err);
+	rc = vs_coarse_create(ctx, &centroids, VS_F32, &coarse, err);
 	if (rc == 0)
 		rc = vs_coarse_assign(ctx, coarse, &rows, cell, NULL, err);
 	vs_coarse_destroy(ctx, coarse);

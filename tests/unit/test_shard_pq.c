@@ -118,6 +118,7 @@ static void search(struct vs_ctx *ctx, const char *path,
 		   const struct gendata *q, uint32_t nprobe,
 		   struct vs_hit *hits, uint32_t *cells)
 {
+	struct vs_rows centroids = { NULL, 0, q->dim, VS_F32 };
 	struct vs_batch_spec spec = { .k = K };
 	struct vs_coarse *coarse = NULL;
 	const struct vs_hit *found;
@@ -131,9 +132,10 @@ static void search(struct vs_ctx *ctx, const char *path,
 	gendata_queries(q, &spec.queries);
 	ok(vs_batch_create(ctx, &spec, &b, &err), &err);
 	if (vs_shard_centroids(s) != NULL) {
-		ok(vs_coarse_create(ctx, vs_shard_centroids(s),
-				    vs_shard_index(s)->nlist, q->dim, &coarse,
-				    &err), &err);
+		centroids.p = vs_shard_centroids(s);
+		centroids.n = vs_shard_index(s)->nlist;
+		ok(vs_coarse_create(ctx, &centroids, spec.queries.dtype,
+				    &coarse, &err), &err);
 		ok(vs_coarse_probe(ctx, coarse, spec.metric, &spec.queries,
 				   nprobe, cells, &err), &err);
 	}
