@@ -32,8 +32,8 @@ enum vs_usbin_form vs_usbin_form(uint64_t size,
 struct vs_usbin;
 
 /* VS_EDATA when the size fits no form.  A pipe and zstd (.usbin.zst) are kept
- * in a scratch file.  Of range searches the counts must add up to the total, and
- * no distance may be NaN. */
+ * in a scratch file.  Of range searches the counts must add up to the total,
+ * and no distance may be NaN. */
 int vs_usbin_open(struct vs_ctx *ctx, const char *path, struct vs_usbin **out,
 		  struct vs_err *err) VS_MUST_CHECK;
 uint32_t vs_usbin_queries(const struct vs_usbin *u);
