@@ -279,7 +279,7 @@ refused() { # STATUS WORD... -- COMMAND...
 @test "options that do not exist yet are usage errors" {
 	refused 2 -- vs-query --self -o out/x.vsh s.vss query.bvecs
 	refused 2 -- vs-train -i HNSW32 -o out/x.vsm base.bvecs
-	refused 2 -- vs-train -i IVF16,PQ8 -o out/x.vsm base.bvecs
+	refused 2 -- vs-train -i IVF64_HNSW8,Flat -o out/x.vsm base.bvecs
 	refused 2 -- vs-build -i IVF16,Flat -o out/x.vss base.bvecs
 	refused 2 -- vs-query -p efSearch=5 -o out/x.vsh s.vss query.bvecs
 	refused 2 -- vs-query -k 0 -o out/x.vsh s.vss query.bvecs

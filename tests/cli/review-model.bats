@@ -107,7 +107,7 @@ measured() {
 	echo "$output"
 	[ "$status" -eq 71 ]
 	[ "${#lines[@]}" -eq 1 ]
-	[[ $output == *"big.u8bin: 16384 centroids from 4194304 rows need "* ]]
+	[[ $output == *"big.u8bin: IVF16384,Flat from 4194304 rows needs "* ]]
 	[[ $output == *"the ceiling is 64.0 MiB"* ]]
 	[[ $output == *"raise --memory or give a smaller --sample"* ]]
 	run timeout 20 vs-train --memory 64M -i IVF64,Flat --sample 5000000000 \

@@ -445,7 +445,7 @@ one_kind() {
 	run vs-shard verify -c c
 	echo "$output"
 	[ "$status" -eq 1 ]
-	[[ $output == *"has other centroids than model.vsm"* ]]
+	[[ $output == *"has other centroids or another rotation than model.vsm"* ]]
 	vs-build -q -c c --part 0/2 --replace
 	vs-build -q -c c --part 1/2 --replace
 	vs-shard verify -q -c c
