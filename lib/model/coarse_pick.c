@@ -57,72 +57,79 @@ size_t vs_coarse_nearest(const struct vs_coarse_job *j,
 	return n;
 }
 
-/* Quickselect (Hoare 1961); v is reordered. */
-static float nth_smallest(float *v, size_t n, size_t nth)
+static size_t count_le(const float *v, size_t n, float limit)
 {
-	size_t lo = 0, hi = n - 1, i, k;
-	float pivot, t;
+	size_t i, count = 0;
 
-	while (lo < hi) {
-		pivot = v[lo + (hi - lo) / 2];
-		i = lo;
-		k = hi;
-		while (i <= k) {
-			while (v[i] < pivot)
-				i++;
-			while (v[k] > pivot)
-				k--;
-			if (i <= k) {
-				t = v[i];
-				v[i++] = v[k];
-				v[k] = t;
-				if (k == 0)
-					break;
-				k--;
-			}
-		}
-		if (nth <= k)
-			hi = k;
-		else if (nth >= i)
-			lo = i;
-		else
-			break;
+	for (i = 0; i < n; i++)
+		count += v[i] <= limit;
+	return count;
+}
+
+/* Narrows *lo..*hi around the nth smallest of v, counted from 1, to at most
+ * width.  Halving the range and counting takes no branches, and a selection
+ * that ends with the exact value took five times as long. */
+static void bracket(const float *v, size_t n, size_t nth, float width,
+		    float *lo, float *hi)
+{
+	size_t i;
+	float mid;
+
+	*lo = v[0];
+	*hi = v[0];
+	for (i = 1; i < n; i++) {
+		*lo = v[i] < *lo ? v[i] : *lo;
+		*hi = v[i] > *hi ? v[i] : *hi;
 	}
-	return v[nth];
+	while (*hi - *lo > width) {
+		mid = *lo + (*hi - *lo) / 2;
+		if (!(mid > *lo && mid < *hi))
+			break;
+		if (count_le(v, n, mid) >= nth)
+			*hi = mid;
+		else
+			*lo = mid;
+	}
 }
 
 /* A guess that somewhat more than nprobe scores lie at or below: the quantile
  * of a sample, evenly spaced. */
 static float guess_limit(const struct vs_coarse_job *j, const float *scores)
 {
-	float sample[SAMPLE];
+	float sample[SAMPLE], lo, hi, spread;
 	size_t nlist = j->c->nlist, i, nth;
 
-	if (nlist < 4 * SAMPLE)
+	nth = (size_t)j->nprobe * SAMPLE * 3 / 2 / nlist + 3;
+	if (nlist < 4 * SAMPLE || nth > SAMPLE)
 		return INFINITY;
 	for (i = 0; i < SAMPLE; i++)
 		sample[i] = scores[i * nlist / SAMPLE];
-	nth = (size_t)j->nprobe * SAMPLE * 3 / 2 / nlist + 2;
-	return nth < SAMPLE ? nth_smallest(sample, SAMPLE, nth) : INFINITY;
+	bracket(sample, SAMPLE, SAMPLE, INFINITY, &lo, &hi);
+	spread = hi - lo;
+	bracket(sample, SAMPLE, nth, spread / 256, &lo, &hi);
+	return hi;
 }
 
-/* The nprobe-th smallest score; infinite when too many are NaN. */
-static float nprobe_limit(const struct vs_coarse_job *j, const float *scores,
-			  struct vs_coarse_scratch *s)
+/* A range within that the nprobe-th smallest score lies, small beside the zone;
+ * infinite when too many are NaN. */
+static void nprobe_limits(const struct vs_coarse_job *j,
+			  struct vs_coarse_scratch *s,
+			  const struct vs_coarse_row *r, float *lo, float *hi)
 {
 	const struct vs_kern *kern = j->ctx->kern;
 	float *held = (float *)(void *)s->hit; /* 16 bytes a cell: enough */
 	size_t nlist = j->c->nlist, n, x;
 
-	n = kern->select_le_f32(scores, nlist, guess_limit(j, scores),
+	*lo = *hi = INFINITY;
+	n = kern->select_le_f32(r->scores, nlist, guess_limit(j, r->scores),
 				s->near);
 	if (n < j->nprobe)
-		n = kern->select_le_f32(scores, nlist, INFINITY, s->near);
+		n = kern->select_le_f32(r->scores, nlist, INFINITY, s->near);
 	if (n < j->nprobe)
-		return INFINITY;
+		return;
 	for (x = 0; x < n; x++)
-		held[x] = scores[s->near[x]];
-	return nth_smallest(held, n, j->nprobe - 1);
+		held[x] = r->scores[s->near[x]];
+	bracket(held, n, j->nprobe, r->zone / 8, lo, hi);
 }
 
 /* Brings the nth best to the front of h, in no order (Hoare 1961). */
@@ -166,12 +173,13 @@ static float find_near(const struct vs_coarse_job *j,
 {
 	const struct vs_kern *kern = j->ctx->kern;
 	uint32_t nlist = j->c->nlist, x;
-	float limit = nprobe_limit(j, r->scores, s);
+	float lo, hi;
 
-	s->n_near = kern->select_le_f32(r->scores, nlist, limit + r->zone,
+	nprobe_limits(j, s, r, &lo, &hi);
+	s->n_near = kern->select_le_f32(r->scores, nlist, hi + r->zone,
 					s->near);
-	if (isfinite(limit + r->zone))
-		return s->n_near == j->nprobe ? INFINITY : limit - r->zone;
+	if (isfinite(hi + r->zone))
+		return s->n_near == j->nprobe ? INFINITY : lo - r->zone;
 	for (x = 0; x < nlist; x++) {
 		s->near[x] = x;
 		r->scores[x] = 0;
