@@ -222,6 +222,25 @@ static void test_lost_squares_underflow(void **state)
 	gendata_free(&q);
 }
 
+/* A centroid with a NaN is nobody's, whatever its other elements. */
+static void test_nan_centroid(void **state)
+{
+	struct gendata c, q;
+	struct vs_ctx ctx;
+	uint32_t x;
+
+	(void)state;
+	start(&ctx, VS_CPU_GENERIC);
+	gendata_make(&c, VS_F32, 100, 40, 200, 3);
+	gendata_make(&q, VS_F32, 30, 40, 200, 4);
+	for (x = 0; x < c.dim; x++)
+		c.f32[7 * c.dim + x] = x == 3 ? NAN : 100;
+	check(&ctx, &c, &q, VS_L2);
+	check(&ctx, &c, &q, VS_IP);
+	gendata_free(&c);
+	gendata_free(&q);
+}
+
 /* More threads than rows to share, and than memory for all of them. */
 static void test_many_threads_little_memory(void **state)
 {
@@ -388,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_nearest_cells),
 		cmocka_unit_test(test_far_from_the_origin),
 		cmocka_unit_test(test_lost_squares_underflow),
+		cmocka_unit_test(test_nan_centroid),
 		cmocka_unit_test(test_many_threads_little_memory),
 		cmocka_unit_test(test_track),
 		cmocka_unit_test(test_stop),
