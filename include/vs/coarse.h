@@ -60,10 +60,10 @@ int vs_coarse_assign_track(struct vs_ctx *ctx, const struct vs_coarse *c,
 uint64_t vs_coarse_track_bytes(uint32_t nlist, uint32_t dim);
 
 /* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i (of
- * largest product where metric is a similarity, else under L2), the very
- * nearest first, the others in
- * ascending cell order.  1 <= nprobe <= nlist.  Parallel.  VS_EAGAIN when the
- * context says stop. */
+ * largest product where metric is a similarity, else under L2).  First comes
+ * one that is the nearest but for roundings - which one may depend on the
+ * instruction set - and then the others in ascending cell order.
+ * 1 <= nprobe <= nlist.  Parallel.  VS_EAGAIN when the context says stop. */
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		    enum vs_metric metric, const struct vs_rows *queries,
 		    uint32_t nprobe, uint32_t *cells,

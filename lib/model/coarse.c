@@ -47,7 +47,8 @@ static void fill_panels(struct vs_coarse *c)
 				continue;
 			rows[i] = c->rows + r * c->dim;
 			norm2 = vs_norm2_f32(rows[i], c->dim);
-			if (norm2 > c->max_norm2)
+			/* A NaN stays. */
+			if (!(norm2 <= c->max_norm2) && !isnan(c->max_norm2))
 				c->max_norm2 = norm2;
 			c->terms[r] = (float)norm2;
 			c->zeros[r] = 0;

@@ -53,6 +53,25 @@ static void state_clear(struct state *s)
 	vs_free(s->ctx, s->sum);
 }
 
+/* Slots of the set that finds distinct seeds. */
+static uint64_t seen_slots(uint32_t nlist)
+{
+	uint64_t n = 1024;
+
+	while (n <= 4 * (uint64_t)nlist)
+		n *= 2;
+	return n;
+}
+
+/* What seeding or assignment take beside the state. */
+static uint64_t beside_bytes(uint32_t nlist, uint32_t dim)
+{
+	uint64_t seeds = seen_slots(nlist) * 8 + 2 * VS_ALIGN;
+	uint64_t coarse = vs_coarse_track_bytes(nlist, dim);
+
+	return seeds > coarse ? seeds : coarse;
+}
+
 static int state_alloc(struct state *s, struct vs_err *err)
 {
 	static const char what[] = "k-means state";
@@ -81,9 +100,9 @@ static int state_alloc(struct state *s, struct vs_err *err)
 			    err);
 	if (s->start == NULL)
 		return VS_ENOMEM;
-	/* One worker will do, and the assignment comes first. */
+	/* One worker will do, and seeds and assignment come first. */
 	left = vs_mem_left(ctx);
-	later = vs_coarse_track_bytes(s->nlist, s->rows->dim);
+	later = beside_bytes(s->nlist, s->rows->dim);
 	fit = left < later ? 0 : (left - later) / 2 /
 				       (s->rows->dim * sizeof(*s->sum));
 	s->n_workers = (size_t)vs_min_u64(ctx->n_threads, s->nlist);
@@ -94,24 +113,12 @@ static int state_alloc(struct state *s, struct vs_err *err)
 	return s->sum == NULL ? VS_ENOMEM : 0;
 }
 
-/* Slots of the set that finds distinct seeds. */
-static uint64_t seen_slots(uint32_t nlist)
-{
-	uint64_t n = 1024;
-
-	while (n <= 4 * (uint64_t)nlist)
-		n *= 2;
-	return n;
-}
-
 uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist)
 {
 	uint64_t state = rows->n * 16 + nlist * 20ull + 8 + rows->dim * 8ull +
 			 nlist * 4ull * rows->dim + 9 * 2 * VS_ALIGN;
-	uint64_t seeds = seen_slots(nlist) * 8 + 2 * VS_ALIGN;
-	uint64_t coarse = vs_coarse_track_bytes(nlist, rows->dim);
 
-	return state + (seeds > coarse ? seeds : coarse);
+	return state + beside_bytes(nlist, rows->dim);
 }
 
 static const void *row_at(const struct vs_rows *rows, uint64_t i)

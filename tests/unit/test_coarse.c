@@ -187,6 +187,60 @@ static void test_far_from_the_origin(void **state)
 	gendata_free(&q);
 }
 
+#define TINY_DIM 1000u
+#define TINY_CELLS (2 * TINY_DIM)
+
+/* All but one element of the row round to nothing in 8 bits, and the squares of
+ * what that loses are below the smallest float; they decide. */
+static void test_lost_squares_underflow(void **state)
+{
+	const float step = 0x1p-40f;
+	struct gendata c, q;
+	struct vs_ctx ctx;
+	size_t i, x;
+	float *row;
+
+	(void)state;
+	start(&ctx, VS_CPU_GENERIC);
+	gendata_make(&c, VS_F32, TINY_CELLS, TINY_DIM, 2, 7);
+	gendata_make(&q, VS_F32, 1, TINY_DIM, 2, 8);
+	for (i = 0; i < TINY_CELLS; i++) {
+		row = c.f32 + i * TINY_DIM;
+		for (x = 0; x < TINY_DIM; x++)
+			row[x] = step * (i == 0 ? -100 : i == 1 ? 120 : -119);
+		row[0] = 0;
+		if (i > 1)
+			row[i / 2] = step * (i % 2 == 0 ? 127.5f : -127.5f);
+	}
+	/* A range of its own for the large element. */
+	c.f32[2 * TINY_DIM] = step * 127.5f;
+	c.f32[3 * TINY_DIM] = step * -127.5f;
+	for (x = 0; x < TINY_DIM; x++)
+		q.f32[x] = x == 0 ? 0x1p-27f : 0x1p-27f * 0.49f / 127;
+	check(&ctx, &c, &q, VS_L2);
+	gendata_free(&c);
+	gendata_free(&q);
+}
+
+/* A centroid with a NaN is nobody's, whatever its other elements. */
+static void test_nan_centroid(void **state)
+{
+	struct gendata c, q;
+	struct vs_ctx ctx;
+	uint32_t x;
+
+	(void)state;
+	start(&ctx, VS_CPU_GENERIC);
+	gendata_make(&c, VS_F32, 100, 40, 200, 3);
+	gendata_make(&q, VS_F32, 30, 40, 200, 4);
+	for (x = 0; x < c.dim; x++)
+		c.f32[7 * c.dim + x] = x == 3 ? NAN : 100;
+	check(&ctx, &c, &q, VS_L2);
+	check(&ctx, &c, &q, VS_IP);
+	gendata_free(&c);
+	gendata_free(&q);
+}
+
 /* More threads than rows to share, and than memory for all of them. */
 static void test_many_threads_little_memory(void **state)
 {
@@ -352,6 +406,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nearest_cells),
 		cmocka_unit_test(test_far_from_the_origin),
+		cmocka_unit_test(test_lost_squares_underflow),
+		cmocka_unit_test(test_nan_centroid),
 		cmocka_unit_test(test_many_threads_little_memory),
 		cmocka_unit_test(test_track),
 		cmocka_unit_test(test_stop),

@@ -207,6 +207,34 @@ static void test_memory_is_as_foretold(void **state)
 	gendata_free(&g);
 }
 
+/* Few cells and dimensions, whose seeds take more than an assignment. */
+static void test_memory_of_small_ones(void **state)
+{
+	struct vs_kmeans_params p = { 2, 2, 1, NULL, false };
+	struct vs_kmeans_result r;
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	uint32_t dim;
+
+	(void)state;
+	for (dim = 1; dim <= 24; dim++) {
+		gendata_make(&g, VS_F32, 40, dim, 200, 1);
+		gendata_rows(&g, &rows);
+		for (p.nlist = 1; p.nlist <= 16; p.nlist++) {
+			start(&ctx);
+			ctx.n_threads = 8;
+			ctx.memory_max = vs_kmeans_bytes(&rows, p.nlist);
+			assert_int_equal(vs_kmeans(&ctx, &rows, &p, &r, &err),
+					 0);
+			vs_free(&ctx, r.centroids);
+			assert_int_equal(ctx.mem_now, 0);
+		}
+		gendata_free(&g);
+	}
+}
+
 static void test_too_few_rows_are_refused(void **state)
 {
 	struct vs_kmeans_params p = { 11, 3, 1, NULL, false };
@@ -343,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_empty_cells_are_refilled),
 		cmocka_unit_test(test_largest_values_stay_finite),
 		cmocka_unit_test(test_memory_is_as_foretold),
+		cmocka_unit_test(test_memory_of_small_ones),
 		cmocka_unit_test(test_too_few_rows_are_refused),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_goes_on),
