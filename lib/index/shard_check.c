@@ -156,12 +156,13 @@ static int check_fine(const struct check *k, const struct place *at, bool real,
 {
 	const struct vs_shard *s = k->s;
 	uint64_t slot = at->panel * VS_PANEL_ROWS + at->lane;
-	const uint8_t *p = s->fine.p + slot * s->fine.item;
+	const uint8_t *p;
 	float *wide = (float *)(void *)row;
 	uint8_t *codes = row + s->dim * sizeof(float);
 
 	if (!s->refines)
 		return 0;
+	p = s->fine.p + slot * s->fine.item;
 	if (!real)
 		return all_zero(p, s->fine.item) ?
 			       0 :

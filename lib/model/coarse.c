@@ -445,6 +445,8 @@ int vs_coarse_assign_track(struct vs_ctx *ctx, const struct vs_coarse *c,
 	struct vs_coarse_moved moved = { .panels = NULL };
 	int rc;
 
+	if (track->moved != NULL && track->n_moved == 0)
+		return 0;
 	/* Past three quarters the rest is not worth the care. */
 	if (track->moved == NULL || !c->has_code ||
 	    track->n_moved > c->nlist - c->nlist / 4)
