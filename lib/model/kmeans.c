@@ -87,7 +87,7 @@ static int state_alloc(struct state *s, struct vs_err *err)
 	s->other = vs_alloc(ctx, n, sizeof(*s->other), what, err);
 	if (s->other == NULL)
 		return VS_ENOMEM;
-	s->mark = vs_alloc(ctx, s->nlist, sizeof(*s->mark), what, err);
+	s->mark = vs_zalloc(ctx, s->nlist, sizeof(*s->mark), what, err);
 	if (s->mark == NULL)
 		return VS_ENOMEM;
 	s->moved = vs_alloc(ctx, s->nlist, sizeof(*s->moved), what, err);
