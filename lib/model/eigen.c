@@ -17,7 +17,8 @@
 #define COLS 32u        /* of what rotations turn, by one item */
 #define ROTATIONS 65536u
 #define ALONE 256u      /* so few rows are done by one thread */
-#define SWEEPS_MAX 60u  /* for one eigenvalue; two are usual */
+#define SWEEPS_MANY 8u  /* for one eigenvalue; two are usual */
+#define SWEEPS_MAX 60u
 
 /* The plane rotation of rows i and i + 1. */
 struct rotation {
@@ -32,6 +33,7 @@ struct eigen {
 		      * in the end the vector of reflection k */
 	double *d;   /* [n]: diagonal */
 	double *e;   /* [n]: beside it */
+	double zero; /* what is no more than that in e is as good as zero */
 	double *tau; /* [n]: reflection k is 1 - tau v v' */
 	double *p, *q; /* [n] */
 	double *z;   /* [ceil(n / COLS)][n][COLS]: columns of the eigenvectors
@@ -265,10 +267,26 @@ static size_t end_of_part(const struct eigen *g, size_t l)
 	size_t m;
 
 	for (m = l; m + 1 < g->n; m++)
-		if (fabs(g->e[m]) <=
-		    DBL_EPSILON / 2 * (fabs(g->d[m]) + fabs(g->d[m + 1])))
+		if (fabs(g->e[m]) <= g->zero ||
+		    fabs(g->e[m]) <=
+			    DBL_EPSILON / 2 *
+				    (fabs(g->d[m]) + fabs(g->d[m + 1])))
 			break;
 	return m;
+}
+
+/* What roundings leave of a zero, whose place in the matrix may be anywhere. */
+static double rounding(const struct eigen *g)
+{
+	double most = 0, sum;
+	size_t i;
+
+	for (i = 0; i < g->n; i++) {
+		sum = fabs(g->d[i]) + fabs(g->e[i]) +
+		      (i > 0 ? fabs(g->e[i - 1]) : 0);
+		most = sum > most ? sum : most;
+	}
+	return DBL_EPSILON * most;
 }
 
 static int make_diagonal(struct eigen *g, struct vs_err *err)
@@ -282,6 +300,10 @@ static int make_diagonal(struct eigen *g, struct vs_err *err)
 			m = end_of_part(g, l);
 			if (m == l)
 				break;
+			/* Beside eigenvalues of zero, of which only roundings
+			 * are left, nothing need ever be small. */
+			if (sweeps == SWEEPS_MANY)
+				g->zero = rounding(g);
 			if (sweeps == SWEEPS_MAX)
 				return vs_fail(err, VS_EINTERNAL,
 					       "eigenvalue %zu of %zu is not "

@@ -167,6 +167,53 @@ static void test_eigenvectors(void **state)
 	free(w);
 }
 
+/* Products with themselves of n rows of rank r: most eigenvalues are zero, of
+ * which only roundings are left.  Columns from r on are zero, or all are
+ * combinations of r. */
+static void fill_low_rank(double *a, size_t n, size_t r, bool mixed)
+{
+	double *g = make(n * n), *b = make(n * r);
+	struct vs_product p = { n, n, n, g, g, a };
+	struct vs_ctx ctx;
+	size_t i, x;
+
+	start(&ctx, 2);
+	fill(b, n * r, r);
+	fill(g, n * n, n);
+	if (mixed) {
+		p.k = r;
+		p.a = b;
+		p.b = b;
+	}
+	for (i = 0; i < n; i++)
+		for (x = r; x < n; x++)
+			g[i * n + x] = 0;
+	assert_int_equal(vs_matmul_nt(&ctx, &p, NULL), 0);
+	free(b);
+	free(g);
+}
+
+static void test_low_ranks(void **state)
+{
+	static const size_t ranks[] = { 1, 2, 20, 128, 200, 255 };
+	size_t n = 256, s;
+	double *a = make(n * n), *v = make(n * n), *w = make(n);
+	struct vs_err err = { 0 };
+	struct vs_ctx ctx;
+
+	(void)state;
+	start(&ctx, 2);
+	for (s = 0; s < 2 * sizeof(ranks) / sizeof(ranks[0]); s++) {
+		fill_low_rank(a, n, ranks[s / 2], s % 2 == 0);
+		memcpy(v, a, n * n * sizeof(*a));
+		assert_int_equal(vs_eigen(&ctx, n, v, w, &err), 0);
+		check_eigen(a, v, w, n);
+	}
+	free(a);
+	free(v);
+	free(w);
+}
+
 static void test_known_eigenvalues(void **state)
 {
 	double *a, w[MOST], most = 0, pi = 3.14159265358979323846, want;
@@ -322,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_products),
 		cmocka_unit_test(test_eigenvectors),
+		cmocka_unit_test(test_low_ranks),
 		cmocka_unit_test(test_known_eigenvalues),
 		cmocka_unit_test(test_orthonormal_rows),
 		cmocka_unit_test(test_polar_factor),
