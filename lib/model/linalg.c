@@ -215,34 +215,50 @@ static void make_unit(double *row, size_t n)
 	scale(row, n, 1 / sqrt(vs_dot_f64(row, row, n)));
 }
 
-/* Some unit vector is left: of all n, the squared lengths outside the span of
- * r < n rows add up to n - r. */
+/* The first unit vector of which enough is outside the span of r < n
+ * orthonormal rows.  Some is left: of all n, the squared lengths outside add up
+ * to n - r. */
+static size_t unit_outside(const double *a, size_t n, size_t r)
+{
+	double enough = 0.5 / (double)n, outside;
+	size_t i, k;
+
+	for (i = 0; i + 1 < n; i++) {
+		for (outside = 1, k = 0; k < r && outside >= enough; k++)
+			outside -= a[k * n + i] * a[k * n + i];
+		if (outside >= enough)
+			break;
+	}
+	return i;
+}
+
 static void replace_row(double *a, size_t n, size_t r)
 {
-	double *row = a + r * n, length = 0;
-	double enough = sqrt(0.5 / (double)n);
-	size_t i;
+	double *row = a + r * n;
 
-	for (i = 0; i < n && length < enough; i++) {
-		memset(row, 0, n * sizeof(*row));
-		row[i] = 1;
-		length = orthogonalise(a, n, 0, r);
-	}
+	memset(row, 0, n * sizeof(*row));
+	row[unit_outside(a, n, r)] = 1;
+	orthogonalise(a, n, 0, r);
 	make_unit(row, n);
 	orthogonalise(a, n, 0, r);
 	make_unit(row, n);
 }
 
 /* Rows from..end-1, each against those before it in the block. */
-static void orthonormalise_block(const struct projection *p)
+static int orthonormalise_block(const struct projection *p,
+				struct vs_err *err)
 {
 	size_t r;
 
-	for (r = p->from; r < p->end; r++)
+	for (r = p->from; r < p->end; r++) {
+		if (vs_ctx_stopping(p->ctx))
+			return stopped(err);
 		if (orthogonalise(p->a, p->n, p->from, r) < SPANNED)
 			replace_row(p->a, p->n, r);
 		else
 			make_unit(p->a + r * p->n, p->n);
+	}
+	return 0;
 }
 
 /* Each block twice, which is enough (W. Kahan, in B. N. Parlett, "The Symmetric
@@ -262,7 +278,7 @@ int vs_orthonormalise(struct vs_ctx *ctx, size_t m, size_t n, double *a,
 		for (pass = 0; rc == 0 && pass < 2; pass++) {
 			rc = vs_par_for(ctx, groups, project_group, &p, err);
 			if (rc == 0)
-				orthonormalise_block(&p);
+				rc = orthonormalise_block(&p, err);
 		}
 	}
 	return rc;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "vs/host.h"
 #include "vs/linalg.h"
 #include "vs/mem.h"
 #include "vs/rng.h"
@@ -265,6 +266,30 @@ static void test_orthonormal_rows(void **state)
 	free(b);
 }
 
+/* Rows that the ones before them span must not cost more than others by far:
+ * where dimensions are constant there are many. */
+static void test_spanned_rows_are_cheap(void **state)
+{
+	size_t n = 320, i;
+	double *a = make(n * n), start_at, others, spanned;
+	struct vs_ctx ctx;
+
+	(void)state;
+	start(&ctx, 1);
+	fill(a, n * n, 1);
+	start_at = vs_host_secs();
+	for (i = 0; i < 3; i++)
+		assert_int_equal(vs_orthonormalise(&ctx, n, n, a, NULL), 0);
+	others = vs_host_secs() - start_at;
+	memset(a, 0, n * n * sizeof(*a));
+	start_at = vs_host_secs();
+	assert_int_equal(vs_orthonormalise(&ctx, n, n, a, NULL), 0);
+	spanned = vs_host_secs() - start_at;
+	assert_true(skew(a, n, n) < 1e-14);
+	assert_true(spanned < 4 * others);
+	free(a);
+}
+
 /* a q' must be symmetric and have no negative eigenvalue. */
 static void check_polar(struct vs_ctx *ctx, const double *a, const double *q,
 			size_t m, size_t n)
@@ -372,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_low_ranks),
 		cmocka_unit_test(test_known_eigenvalues),
 		cmocka_unit_test(test_orthonormal_rows),
+		cmocka_unit_test(test_spanned_rows_are_cheap),
 		cmocka_unit_test(test_polar_factor),
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_stop),
