@@ -306,8 +306,9 @@ enum vs_cpu {
 	VS_CPU_AVX2 = 1,
 	VS_CPU_AVX512 = 2, /* F, BW, DQ, VL */
 	VS_CPU_VNNI = 3,   /* AVX512 and AVX512_VNNI */
-	VS_CPU_NEON = 4,   /* ARMv8 with dot products of bytes */
-	VS_CPU_BEST = 5
+	VS_CPU_VBMI = 4,   /* VNNI and AVX512_VBMI */
+	VS_CPU_NEON = 5,   /* ARMv8 with dot products of bytes */
+	VS_CPU_BEST = 6
 };
 
 /* The table of the highest level that is at most cap, of the same kind of
@@ -316,7 +317,8 @@ enum vs_cpu {
 const struct vs_kern *vs_kern_select(enum vs_cpu cap);
 /* The table of exactly this level, or NULL when this machine cannot run it. */
 const struct vs_kern *vs_kern_exact(enum vs_cpu level);
-/* "generic", "avx2", "avx512", "vnni", "neon"; false for another word. */
+/* "generic", "avx2", "avx512", "vnni", "vbmi", "neon"; false for another word.
+ */
 bool vs_cpu_parse(const char *word, enum vs_cpu *level);
 
 /* The relative error factor G(d) = (d + 8) * 2^-23 of f32 tiles.

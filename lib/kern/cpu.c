@@ -21,6 +21,7 @@ static const char *const words[] = {
 	[VS_CPU_AVX2] = "avx2",
 	[VS_CPU_AVX512] = "avx512",
 	[VS_CPU_VNNI] = "vnni",
+	[VS_CPU_VBMI] = "vbmi",
 	[VS_CPU_NEON] = "neon",
 };
 
@@ -54,6 +55,11 @@ static bool has_vnni(void)
 {
 	return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
+
+static bool has_vbmi(void)
+{
+	return has_vnni() && __builtin_cpu_supports("avx512vbmi");
+}
 #endif
 
 #if VS_KERN_NEON
@@ -75,6 +81,8 @@ const struct vs_kern *vs_kern_exact(enum vs_cpu level)
 		return has_avx512() ? &vs_kern_avx512 : NULL;
 	case VS_CPU_VNNI:
 		return has_vnni() ? &vs_kern_vnni : NULL;
+	case VS_CPU_VBMI:
+		return has_vbmi() ? &vs_kern_vbmi : NULL;
 #endif
 #if VS_KERN_NEON
 	case VS_CPU_NEON:

@@ -34,6 +34,9 @@
 #define VS_VNNI                                                                \
 	__attribute__((                                                        \
 		target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vnni")))
+#define VS_VBMI                                                                \
+	__attribute__((                                                        \
+		target("avx512f,avx512bw,avx512dq,avx512vl,fma,avx512vbmi")))
 #endif
 
 #if VS_KERN_NEON
@@ -106,6 +109,8 @@ typedef int32_t vs_word __attribute__((may_alias));
 				      struct vs_pass *pass);                   \
 	size_t vs_filter_pq4_##isa(const struct vs_tile_pq *t,                 \
 				   struct vs_pass *pass);                      \
+	size_t vs_filter_pq8_##isa(const struct vs_tile_pq *t,                 \
+				   struct vs_pass *pass);                      \
 	void vs_nearest_f32_##isa(const struct vs_near *t);                    \
 	void vs_widen_f16_##isa(const uint16_t *h, size_t n, float *out);      \
 	void vs_scores_f32_##isa(const struct vs_tile_f32 *t, float *out,      \
@@ -118,7 +123,6 @@ typedef int32_t vs_word __attribute__((may_alias));
 
 VS_DECLARE_CANON(generic);
 VS_DECLARE_TILES(generic);
-size_t vs_filter_pq8_generic(const struct vs_tile_pq *t, struct vs_pass *pass);
 extern const struct vs_kern vs_kern_generic;
 
 #if VS_KERN_X86
@@ -140,6 +144,9 @@ size_t vs_filter_u8_vnni_intrin(const struct vs_tile_u8 *t,
 void vs_scores_u8_vnni_intrin(const struct vs_tile_scores *t, float *out,
 			      size_t out_stride);
 extern const struct vs_kern vs_kern_vnni;
+
+size_t vs_filter_pq8_vbmi(const struct vs_tile_pq *t, struct vs_pass *pass);
+extern const struct vs_kern vs_kern_vbmi;
 #endif
 
 #if VS_KERN_NEON

@@ -2,7 +2,7 @@
 #include "kern_int.h"
 
 #if VS_KERN_X86
-#include <immintrin.h>
+#include "tile_pq_avx2.h"
 
 #define PQ4_ISA avx2
 #define PQ4_ATTR VS_AVX2_CANON
@@ -64,22 +64,6 @@ VS_AVX2_CANON VS_INLINE __m128i pq4_fold(pq4_t x)
 			     _mm256_extracti128_si256(x, 1));
 }
 
-/* Eight lanes of pq4_pass. */
-VS_AVX2_CANON VS_INLINE unsigned pq4_half(const struct vs_tile_pq *t,
-					  unsigned q, size_t row, __m128i sums)
-{
-	__m256 acc = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(sums));
-	__m256 bound = _mm256_set1_ps(t->c[q]);
-
-	if (t->terms != NULL)
-		bound = _mm256_add_ps(
-			_mm256_mul_ps(_mm256_set1_ps(t->g[q]),
-				      _mm256_loadu_ps(t->terms + row)),
-			bound);
-	return (unsigned)_mm256_movemask_ps(
-		_mm256_cmp_ps(acc, bound, _CMP_NGT_UQ));
-}
-
 VS_AVX2_CANON VS_INLINE unsigned pq4_pass(const struct vs_tile_pq *t,
 					  unsigned q, size_t row0, pq4_t all,
 					  pq4_t odd)
@@ -87,8 +71,8 @@ VS_AVX2_CANON VS_INLINE unsigned pq4_pass(const struct vs_tile_pq *t,
 	__m128i o = pq4_fold(odd);
 	__m128i e = _mm_sub_epi16(pq4_fold(all), _mm_slli_epi16(o, 8));
 
-	return pq4_half(t, q, row0, _mm_unpacklo_epi16(e, o)) |
-	       pq4_half(t, q, row0 + 8, _mm_unpackhi_epi16(e, o)) << 8;
+	return vs_pq_mask_avx2(t, q, row0, _mm_unpacklo_epi16(e, o),
+			       _mm_unpackhi_epi16(e, o));
 }
 
 #include "tile_pq4.h"

@@ -2,7 +2,7 @@
 #include "kern_int.h"
 
 #if VS_KERN_X86
-#include <immintrin.h>
+#include "tile_pq_avx512.h"
 
 #define PQ4_ISA avx512
 #define PQ4_ATTR VS_AVX512
@@ -72,17 +72,9 @@ VS_AVX512 VS_INLINE unsigned pq4_pass(const struct vs_tile_pq *t, unsigned q,
 {
 	__m128i o = pq4_fold(odd);
 	__m128i e = _mm_sub_epi16(pq4_fold(all), _mm_slli_epi16(o, 8));
-	__m256i sums = _mm256_set_m128i(_mm_unpackhi_epi16(e, o),
-					_mm_unpacklo_epi16(e, o));
-	__m512 acc = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(sums));
-	__m512 bound = _mm512_set1_ps(t->c[q]);
 
-	if (t->terms != NULL)
-		bound = _mm512_add_ps(
-			_mm512_mul_ps(_mm512_set1_ps(t->g[q]),
-				      _mm512_loadu_ps(t->terms + row0)),
-			bound);
-	return _mm512_cmp_ps_mask(acc, bound, _CMP_NGT_UQ);
+	return vs_pq_mask_avx512(t, q, row0, _mm_unpacklo_epi16(e, o),
+				 _mm_unpackhi_epi16(e, o));
 }
 
 #include "tile_pq4.h"

@@ -1,8 +1,4 @@
-/* tile_pq_generic.c - filters of product quantizers for any processor.
- *
- * Look-ups of 256 bytes fit no vector registers but those of AVX512_VBMI, and
- * gathers cost what loads cost, so filter_pq8 of most tables is this one.
- */
+/* tile_pq_generic.c - filters of product quantizers for any processor. */
 #include <string.h>
 
 #include "tile_pq_pass.h"

@@ -93,7 +93,7 @@ setup() {
 @test "the same bytes for any threads and instruction set" {
 	first=
 	levels=0
-	for cpu in generic avx2 avx512 vnni neon; do
+	for cpu in generic avx2 avx512 vnni vbmi neon; do
 		VS_CPU=$cpu vs-train --version >/dev/null 2>&1 || continue
 		levels=$((levels + 1))
 		for t in 1 2 3 7; do
@@ -115,7 +115,7 @@ setup() {
 
 @test "u8 models, shards and hits too, whatever the memory ceiling" {
 	first=
-	for cpu in generic avx2 avx512 vnni neon; do
+	for cpu in generic avx2 avx512 vnni vbmi neon; do
 		VS_CPU=$cpu vs-train --version >/dev/null 2>&1 || continue
 		for m in 24M 1G; do
 			rm -f d.*

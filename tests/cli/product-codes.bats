@@ -33,7 +33,9 @@ setup() {
 	for index in PQ16x4fs IVF16,PQ16; do
 		rm -f first.*
 		for how in '-t 1' '-t 2' '-t 7' '-t 2 --memory 64M'; do
-			for cpu in generic avx2 vnni; do
+			for cpu in generic avx2 avx512 vnni vbmi neon; do
+				VS_CPU=$cpu vs-train --version >/dev/null \
+					2>&1 || continue
 				# shellcheck disable=SC2086
 				VS_CPU=$cpu vs-train -q --replace $how \
 					-i $index -o a.vsm b.bvecs

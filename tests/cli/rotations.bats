@@ -91,7 +91,7 @@ agree() {
 		[ -z "$first" ] || [ "$sums" = "$first" ]
 		first=$sums
 	done
-	for level in generic avx2 avx512 vnni neon; do
+	for level in generic avx2 avx512 vnni vbmi neon; do
 		rm -f ./*.vsm ./*.vss ./*.vsh
 		VS_CPU=$level vs-train --version >/dev/null 2>&1 || continue
 		export VS_CPU=$level

@@ -31,6 +31,7 @@ static struct table tables[] = {
 	{ "avx2", VS_CPU_AVX2, false },
 	{ "avx512", VS_CPU_AVX512, false },
 	{ "vnni", VS_CPU_VNNI, false },
+	{ "vbmi", VS_CPU_VBMI, false },
 	{ "neon", VS_CPU_NEON, false },
 	{ "vnni-intrinsics", VS_CPU_VNNI, true },
 };
@@ -42,10 +43,10 @@ static struct table tables[] = {
 #define EACH_TABLE(fn)                                                         \
 	ON_TABLE(fn, "generic", 0), ON_TABLE(fn, "avx2", 1),                   \
 		ON_TABLE(fn, "avx512", 2), ON_TABLE(fn, "vnni", 3),            \
-		ON_TABLE(fn, "neon", 4)
+		ON_TABLE(fn, "vbmi", 4), ON_TABLE(fn, "neon", 5)
 
 #define EACH_TABLE_AND_TWIN(fn)                                                \
-	EACH_TABLE(fn), ON_TABLE(fn, "vnni-intrinsics", 5)
+	EACH_TABLE(fn), ON_TABLE(fn, "vnni-intrinsics", 6)
 
 static inline struct vs_kern table_get(void **state)
 {

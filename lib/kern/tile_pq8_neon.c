@@ -1,0 +1,81 @@
+/* tile_pq8_neon.c - the filter of 8-bit codes with the registers of ARM: a part
+ * of a table is four of them, 64 bytes, for which tbx is one look-up. */
+#include "kern_int.h"
+
+#if VS_KERN_NEON
+#include "tile_pq_neon.h"
+
+#define PQ8_ISA neon
+#define PQ8_ATTR VS_NEON
+#define PQ8_V 1
+#define PQ8_R 4
+#define PQ8_Q 1
+#define PQ8_PART 64
+#define PQ8_LOAD(codes, r) vld1q_u8((codes) + o##r)
+
+typedef uint8x16_t pq8_t, pq8_which;
+typedef uint8x16x4_t pq8_part;
+
+VS_NEON VS_INLINE pq8_t pq8_zero(void)
+{
+	return vdupq_n_u8(0);
+}
+
+VS_NEON VS_INLINE pq8_part pq8_part_load(const uint8_t *p)
+{
+	return vld1q_u8_x4(p);
+}
+
+/* tbx leaves what lies outside of the part. */
+VS_NEON VS_INLINE pq8_which pq8_find(pq8_t c)
+{
+	return c;
+}
+
+VS_NEON VS_INLINE pq8_t pq8_begin(pq8_t c)
+{
+	(void)c;
+	return vdupq_n_u8(0);
+}
+
+VS_NEON VS_INLINE pq8_t pq8_look(pq8_t x, pq8_part p, pq8_which f)
+{
+	return vqtbx4q_u8(x, p, f);
+}
+
+VS_NEON VS_INLINE pq8_t pq8_next(pq8_t c)
+{
+	return vsubq_u8(c, vdupq_n_u8(PQ8_PART));
+}
+
+VS_NEON VS_INLINE pq8_t pq8_add16(pq8_t a, pq8_t b)
+{
+	return vreinterpretq_u8_u16(vaddq_u16(vreinterpretq_u16_u8(a),
+					      vreinterpretq_u16_u8(b)));
+}
+
+VS_NEON VS_INLINE pq8_t pq8_odd(pq8_t x)
+{
+	return vreinterpretq_u8_u16(vshrq_n_u16(vreinterpretq_u16_u8(x), 8));
+}
+
+VS_NEON VS_INLINE void pq8_split(pq8_t all, pq8_t odd, uint16_t *low,
+				 uint16_t *high)
+{
+	uint16x8_t o = vreinterpretq_u16_u8(odd);
+	uint16x8_t e = vsubq_u16(vreinterpretq_u16_u8(all), vshlq_n_u16(o, 8));
+
+	vst1q_u16(low, vzip1q_u16(e, o));
+	vst1q_u16(high, vzip2q_u16(e, o));
+}
+
+VS_NEON VS_INLINE unsigned pq8_pass(const struct vs_tile_pq *t, unsigned q,
+				    size_t row0, const uint16_t *low,
+				    const uint16_t *high)
+{
+	return vs_pq_mask_neon(t, q, row0, vld1q_u16(low), vld1q_u16(high));
+}
+
+#include "tile_pq8.h"
+
+#endif
