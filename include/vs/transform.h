@@ -2,8 +2,9 @@
  * matrix with orthonormal rows or columns, and scaling to length 1.
  *
  * A row is made f32, scaled to length 1 under cosine, lessened by the mean
- * (PCA), multiplied with the matrix, and scaled to length 1 for L2norm.  Rows
- * and queries are treated alike, and nothing is undone: distances are those of
+ * (PCA), multiplied with the matrix, and scaled to length 1 for L2norm.  Under
+ * cosine a row of zeros stays one: it is at cosine 0 of everything.  Rows and
+ * queries are treated alike, and nothing is undone: distances are those of
  * the results.  Faiss adds -A mean after the product instead, which is the same
  * but for roundings.
  */

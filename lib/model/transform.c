@@ -122,6 +122,7 @@ static void widen(const struct job *j, uint64_t i, float *out)
 	const struct vs_rows *rows = j->rows;
 	const uint8_t *row = (const uint8_t *)rows->p +
 			     i * rows->dim * vs_dtype_size(rows->dtype);
+	const float *mean = j->t->mean;
 	uint32_t x;
 
 	if (rows->dtype == VS_F16)
@@ -129,10 +130,14 @@ static void widen(const struct job *j, uint64_t i, float *out)
 					rows->dim, out);
 	else
 		vs_row_widen(rows->dtype, row, rows->dim, out);
-	if (j->t->unit)
+	if (j->t->unit) {
 		vs_row_unit(out, rows->dim);
-	for (x = 0; j->t->mean != NULL && x < rows->dim; x++)
-		out[x] -= j->t->mean[x];
+		/* Less the mean, zeros would have a direction. */
+		if (vs_row_is_zero(VS_F32, out, rows->dim))
+			mean = NULL;
+	}
+	for (x = 0; mean != NULL && x < rows->dim; x++)
+		out[x] -= mean[x];
 }
 
 static bool all_finite(const float *v, size_t n)

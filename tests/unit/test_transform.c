@@ -442,6 +442,30 @@ static void test_awkward_samples(void **state)
 	free(rows);
 }
 
+/* A row of zeros that was kept is at cosine 0 of everything: the mean that PCA
+ * takes off must give it no direction. */
+static void test_zeros_have_no_direction(void **state)
+{
+	static const char *const names[] = { "PCA20,Flat", "PCAR20,Flat",
+					     "PCA20,L2norm,Flat", "RR20,Flat" };
+	float *rows = make_rows(64, 1), out[20];
+	struct vs_transform *t;
+	struct vs_ctx ctx;
+	size_t i, k;
+
+	(void)state;
+	start(&ctx);
+	for (k = 0; k < 4; k++) {
+		t = learn(&ctx, names[k], VS_COSINE, rows, 64);
+		memset(rows, 0, DIM * sizeof(*rows));
+		apply(&ctx, t, rows, 1, VS_F32, out);
+		for (i = 0; i < 20; i++)
+			assert_true(out[i] == 0);
+		vs_transform_destroy(&ctx, t);
+	}
+	free(rows);
+}
+
 static void refuse(const char *index, enum vs_metric metric, const char *why)
 {
 	struct vs_factory f;
@@ -474,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_awkward_samples),
+		cmocka_unit_test(test_zeros_have_no_direction),
 		cmocka_unit_test(test_refusals),
 	};
 
