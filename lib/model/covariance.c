@@ -154,7 +154,8 @@ static int sum_panel(void *arg, size_t panel, unsigned thread,
 	double sum[LANES][LANES];
 
 	(void)thread;
-	(void)err;
+	if (vs_ctx_stopping(c->ctx))
+		return vs_fail(err, VS_EAGAIN, "stopped; run again");
 	for (p = panel; p < c->n_panels; p++) {
 		vs_panel_products(own, c->panels + p * c->step * LANES, c->n,
 				  sum);
@@ -190,8 +191,6 @@ static int sum_up(struct covariance *c, struct vs_err *err)
 			    c, err);
 
 	for (; rc == 0 && c->first < c->rows->n; c->first += c->n) {
-		if (vs_ctx_stopping(c->ctx))
-			return vs_fail(err, VS_EAGAIN, "stopped; run again");
 		c->n = (size_t)vs_min_u64(c->step, c->rows->n - c->first);
 		rc = vs_par_for(c->ctx, c->n_panels, fill_panel, c, err);
 		if (rc == 0)

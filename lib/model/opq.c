@@ -224,7 +224,8 @@ static int sum_panel(void *arg, size_t panel, unsigned thread,
 	double sum[LANES][LANES];
 
 	(void)thread;
-	(void)err;
+	if (vs_ctx_stopping(o->ctx))
+		return vs_fail(err, VS_EAGAIN, "stopped; run again");
 	for (p = 0; p * LANES < cols; p++) {
 		vs_panel_products(own, others + p * o->step * LANES, o->n, sum);
 		for (x = 0; x < LANES && panel * LANES + x < rows; x++)
