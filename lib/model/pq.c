@@ -151,11 +151,12 @@ static int encode_item(void *arg, size_t item, unsigned thread,
 	uint64_t end = vs_min_u64(first + ITEM_BLOCKS * VS_PQ_BLOCK,
 				  e->rows->n);
 
-	if (vs_ctx_stopping(e->ctx))
-		return vs_fail(err, VS_EAGAIN, "stopped; run again");
-	for (; first < end; first += VS_PQ_BLOCK)
+	for (; first < end; first += VS_PQ_BLOCK) {
+		if (vs_ctx_stopping(e->ctx))
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
 		encode_block(e, &e->encoder[thread], first,
 			     (size_t)vs_min_u64(end - first, VS_PQ_BLOCK));
+	}
 	return 0;
 }
 

@@ -18,6 +18,9 @@
 #include "vs/rng.h"
 
 #define SUM_ROWS 1024u /* rows of one partial sum of weights */
+/* Multiplications between two looks at whether to stop: of codebooks of few
+ * pieces a pass over the rows may have a thousand times as many. */
+#define LOOK_AFTER (1u << 26)
 
 /* The work of one thread on one piece. */
 struct piece {
@@ -55,17 +58,25 @@ static float value_at(const struct piece *p, size_t row, size_t d)
 			 row % VS_PANEL_ROWS];
 }
 
-static void nearest(struct piece *p, const float *centroids, uint32_t n)
+static int nearest(struct piece *p, const float *centroids, uint32_t n,
+		   struct vs_err *err)
 {
-	struct vs_near near = { .panels = p->panels,
-				.n_panels = p->padded / VS_PANEL_ROWS,
-				.d = p->pq->dsub,
+	size_t dsub = p->pq->dsub, panels = p->padded / VS_PANEL_ROWS, at;
+	size_t step = vs_max_size(LOOK_AFTER / VS_PANEL_ROWS / dsub / n, 1);
+	struct vs_near near = { .d = dsub,
 				.centroids = centroids,
-				.n_centroids = n,
-				.dist = p->dist,
-				.index = p->index };
+				.n_centroids = n };
 
-	p->ctx->kern->nearest_f32(&near);
+	for (at = 0; at < panels; at += near.n_panels) {
+		if (vs_ctx_stopping(p->ctx))
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
+		near.n_panels = vs_min_size(step, panels - at);
+		near.panels = p->panels + at * VS_PANEL_ROWS * dsub;
+		near.dist = p->dist + at * VS_PANEL_ROWS;
+		near.index = p->index + at * VS_PANEL_ROWS;
+		p->ctx->kern->nearest_f32(&near);
+	}
+	return 0;
 }
 
 static void row_to_centroid(struct piece *p, size_t row, uint32_t c)
@@ -134,18 +145,22 @@ static size_t pick_row(const struct piece *p, double at)
 	return found;
 }
 
-/* k-means++; returns the number of distinct seeds. */
-static uint32_t choose_seeds(struct piece *p)
+/* k-means++; *distinct: the number of distinct seeds. */
+static int choose_seeds(struct piece *p, uint32_t *distinct,
+			struct vs_err *err)
 {
 	uint32_t ksub = p->pq->ksub, c;
 	size_t i, dsub = p->pq->dsub;
 	double total;
+	int rc;
 
 	for (i = 0; i < p->n; i++)
 		p->least[i] = FLT_MAX;
 	row_to_centroid(p, (size_t)vs_rng_below(&p->rng, p->n), 0);
 	for (c = 1; c < ksub; c++) {
-		nearest(p, p->centroids + (c - 1) * dsub, 1);
+		rc = nearest(p, p->centroids + (c - 1) * dsub, 1, err);
+		if (rc != 0)
+			return rc;
 		total = fold_weights(p);
 		if (!(total > 0))
 			break;
@@ -157,18 +172,20 @@ static uint32_t choose_seeds(struct piece *p)
 	for (i = c; i < ksub; i++)
 		memcpy(p->centroids + i * dsub, p->centroids,
 		       dsub * sizeof(float));
-	return c;
+	*distinct = c;
+	return 0;
 }
 
-static double assign(struct piece *p)
+static int assign(struct piece *p, double *error, struct vs_err *err)
 {
 	double total = 0;
 	size_t i;
+	int rc = nearest(p, p->centroids, p->pq->ksub, err);
 
-	nearest(p, p->centroids, p->pq->ksub);
-	for (i = 0; i < p->n; i++)
+	for (i = 0; rc == 0 && i < p->n; i++)
 		total += (double)p->dist[i];
-	return total / (double)p->n;
+	*error = total / (double)p->n;
+	return rc;
 }
 
 static void add_rows(struct piece *p)
@@ -228,19 +245,19 @@ static int learn(struct piece *p, uint32_t iterations, double *error,
 		 struct vs_err *err)
 {
 	double before = -1;
-	uint32_t it;
+	uint32_t it, distinct = 0;
+	int rc = choose_seeds(p, &distinct, err);
 
-	if (choose_seeds(p) < p->pq->ksub)
+	if (rc == 0 && distinct < p->pq->ksub)
 		iterations = 0; /* each value has a centroid of its own */
-	for (it = 0;; it++) {
-		if (vs_ctx_stopping(p->ctx))
-			return vs_fail(err, VS_EAGAIN, "stopped; run again");
-		*error = assign(p);
-		if (it == iterations || *error == before)
-			return 0;
+	for (it = 0; rc == 0; it++) {
+		rc = assign(p, error, err);
+		if (rc != 0 || it == iterations || *error == before)
+			break;
 		before = *error;
 		update(p);
 	}
+	return rc;
 }
 
 static int learn_piece(struct training *t, struct piece *p, size_t s,

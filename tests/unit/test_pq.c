@@ -3,6 +3,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -366,6 +367,62 @@ static void test_stop(void **state)
 	gendata_free(&g);
 }
 
+/* Kernels that do no work, but ask for a stop when codebooks are first
+ * compared, and add up how much they are asked for from then on. */
+static atomic_int long_stop;
+static uint64_t asked;
+
+static void count_nearest(const struct vs_near *t)
+{
+	size_t n = t->n_panels * VS_PANEL_ROWS, i;
+
+	for (i = 0; i < n; i++) {
+		t->index[i] = 0;
+		t->dist[i] = (float)(i % 7);
+	}
+	if (t->n_centroids > 1)
+		atomic_store(&long_stop, 1);
+	if (atomic_load(&long_stop) != 0)
+		asked += n * t->d * t->n_centroids;
+}
+
+/* One piece of many dimensions: a pass over the rows takes minutes, which
+ * nobody who asks for a stop must wait for. */
+static void test_stop_in_a_long_pass(void **state)
+{
+	struct vs_pq_params params = { 2, 1 };
+	struct vs_kern slow;
+	struct gendata g;
+	struct vs_rows rows;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	struct vs_pq pq;
+	uint8_t *codes;
+
+	(void)state;
+	start(&ctx);
+	ctx.n_threads = 1;
+	slow = *ctx.kern;
+	slow.nearest_f32 = count_nearest;
+	ctx.kern = &slow;
+	ctx.stop = &long_stop;
+	gendata_make(&g, VS_F32, 4096, 2048, 40, 1);
+	gendata_rows(&g, &rows);
+	codes = malloc(rows.n);
+	assert_int_equal(vs_pq_alloc(&ctx, 2048, 1, 8, &pq, &err), 0);
+	assert_int_equal(vs_pq_train(&ctx, &rows, &params, &pq, NULL, &err),
+			 VS_EAGAIN);
+	assert_true(asked <= 1u << 26);
+	atomic_store(&long_stop, 0);
+	asked = 0;
+	assert_int_equal(vs_pq_encode(&ctx, &pq, &rows, codes, &err),
+			 VS_EAGAIN);
+	assert_true(asked <= 1u << 28);
+	vs_pq_free(&ctx, &pq);
+	gendata_free(&g);
+	free(codes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_in_a_long_pass),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
