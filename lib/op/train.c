@@ -57,7 +57,9 @@ static int fingerprint(struct train *t, struct vs_err *err)
 
 static int choose_sample_size(struct train *t, struct vs_err *err)
 {
-	uint32_t ksub = t->index.code == VS_CODE_PQ8 ? 256 : 16;
+	bool books = vs_factory_has_pq(&t->index) ||
+		     t->index.rotation == VS_ROT_OPQ;
+	uint32_t ksub = t->index.code == VS_CODE_PQ4 ? 16 : 256;
 	uint64_t n = t->n_rows, want = t->args->sample, rotate;
 
 	rotate = vs_transform_sample(&t->index, t->model.dim);
@@ -78,7 +80,7 @@ static int choose_sample_size(struct train *t, struct vs_err *err)
 			       vs_vecs_name(t->vecs),
 			       (unsigned long long)t->n_sample,
 			       t->index.nlist);
-	if (vs_factory_has_pq(&t->index) && t->n_sample < ksub)
+	if (books && t->n_sample < ksub)
 		return vs_fail(err, VS_EDATA,
 			       "%s: %llu training rows for codebooks of %u "
 			       "centroids; give at least as many rows",

@@ -181,5 +181,9 @@ agree() {
 	head -c $((132 * 99)) b.bvecs >few.bvecs
 	run vs-train -i OPQ16,Flat -o m.vsm few.bvecs
 	[ "$status" -eq 65 ]
+	[[ "$output" == *"few.bvecs: 99 training rows"* ]]
 	[ ! -e m.vsm ]
+	run vs-train --plan -i OPQ16,Flat -o m.vsm few.bvecs
+	[ "$status" -eq 65 ]
+	vs-train -q -i OPQ16,PQ16x4fs -o m.vsm few.bvecs
 }
