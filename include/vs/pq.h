@@ -99,11 +99,16 @@ static inline uint32_t vs_pq_code(const struct vs_pq *pq, const uint8_t *codes,
 	return (unsigned)codes[s / 2] >> s % 2 * 4 & 15u;
 }
 
+/* Codebooks as panels: [m][ksub / 16][dsub][16]; as many floats. */
+void vs_pq_panels(const struct vs_pq *pq, float *panels);
+
 /* table[m][ksub]: what each code adds to a value of q: the squared distance,
  * the sum of absolute differences or the product (VS_IP and VS_COSINE alike) of
  * a piece of q and a centroid.  Canonical: over the dimensions of a piece in
- * ascending order, no two operations fused. */
-void vs_pq_tables(const struct vs_pq *pq, enum vs_metric metric,
-		  const float *q, float *table);
+ * ascending order, no two operations fused.  panels: of vs_pq_panels; they and
+ * table are 64-byte aligned. */
+void vs_pq_tables(const struct vs_kern *kern, const struct vs_pq *pq,
+		  const float *panels, enum vs_metric metric, const float *q,
+		  float *table);
 
 #endif

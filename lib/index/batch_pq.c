@@ -48,33 +48,42 @@ static size_t table_at(const struct vs_pq *pq, uint32_t s)
 	return pq->bits == 8 ? s * (size_t)256 : vs_pq4_table_at(s);
 }
 
-/* The least of n values, and by how much the largest is above it. */
+/* The least of n values, which are 16 or 256, and by how much the largest is
+ * above it; infinite or NaN unless all are finite.  In halves, for compilers
+ * that make vectors of loops. */
 static float least_of(const float *v, size_t n, float *range)
 {
-	float least = v[0], most = v[0];
+	float least[128], most[128];
+	const float *low = v, *high = v;
+	int finite = 1;
 	size_t i;
 
-	for (i = 1; i < n; i++) {
-		least = v[i] < least ? v[i] : least;
-		most = v[i] > most ? v[i] : most;
-	}
-	*range = most - least;
-	return least;
+	for (i = 0; i < n; i++)
+		finite &= fabsf(v[i]) <= FLT_MAX;
+	for (n /= 2; n > 0; n /= 2, low = least, high = most)
+		for (i = 0; i < n; i++) {
+			least[i] = low[n + i] < low[i] ? low[n + i] : low[i];
+			most[i] = high[n + i] > high[i] ? high[n + i] : high[i];
+		}
+	*range = finite ? most[0] - least[0] : INFINITY;
+	return least[0];
 }
 
-/* The step by which no entry, no pair of entries of 4 bits and no sum is too
- * large; 1 for a table of equal values; NaN when values are no numbers. */
-static double choose_step(const struct vs_pq *pq, const float *values,
-			  double *bias)
+/* Takes the least value of each piece from all of it, and their sum is the
+ * bias.  The step by which no entry, no pair of entries of 4 bits and no sum is
+ * too large; 1 for a table of equal values; NaN when values are no numbers. */
+static double choose_step(const struct vs_pq *pq, float *values, double *bias)
 {
 	double sum = 0, most = 0, pair = 0;
-	float range;
-	uint32_t s;
+	float range, least;
+	uint32_t s, i;
 
 	*bias = 0;
-	for (s = 0; s < pq->m; s++) {
-		*bias += (double)least_of(values + (size_t)s * pq->ksub,
-					  pq->ksub, &range);
+	for (s = 0; s < pq->m; s++, values += pq->ksub) {
+		least = least_of(values, pq->ksub, &range);
+		for (i = 0; i < pq->ksub; i++)
+			values[i] -= least;
+		*bias += (double)least;
 		sum += (double)range;
 		pair = (double)range +
 		       (pq->bits == 4 && s % 2 == 1 ? pair : 0);
@@ -89,17 +98,18 @@ static double choose_step(const struct vs_pq *pq, const float *values,
 /* The factor is a little too small, so that floats round entries down. */
 static void put_entries(const float *v, size_t n, double step, uint8_t *out)
 {
-	float factor = (float)((1 - 0x1p-20) / step), range;
-	float least = least_of(v, n, &range);
+	float factor = (float)((1 - 0x1p-20) / step);
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		out[i] = (uint8_t)(int)((v[i] - least) * factor);
+		out[i] = (uint8_t)(int)(v[i] * factor);
 }
 
 struct tables {
+	const struct vs_kern *kern;
 	struct vs_batch *b;
 	const struct vs_pq_space *s;
+	float *panels; /* the codebooks */
 	float *values; /* [n_threads][m][ksub] */
 	float *query;  /* [n_threads][dim] */
 };
@@ -114,13 +124,14 @@ static void query_of(const struct tables *t, size_t i, float *q)
 		q[d] = t->s->mean == NULL ? from[d] : from[d] - t->s->mean[d];
 }
 
-static void values_of(const struct vs_pq_space *s, const float *q, float *v)
+static void values_of(const struct tables *t, const float *q, float *v)
 {
+	const struct vs_pq_space *s = t->s;
 	size_t n = (size_t)s->pq->m * s->pq->ksub, i;
 	bool dot = vs_metric_is_similarity(s->metric) || s->centroids != NULL;
 	float factor = s->metric == VS_L2 ? -2 : -1;
 
-	vs_pq_tables(s->pq, dot ? VS_IP : s->metric, q, v);
+	vs_pq_tables(t->kern, s->pq, t->panels, dot ? VS_IP : s->metric, q, v);
 	for (i = 0; dot && i < n; i++)
 		v[i] *= factor;
 }
@@ -138,7 +149,7 @@ static int make_table(void *arg, size_t i, unsigned thread,
 
 	(void)err;
 	query_of(t, i, q);
-	values_of(t->s, q, v);
+	values_of(t, q, v);
 	out->norm = sqrt(vs_norm2_f32(q, pq->dim));
 	out->step = choose_step(pq, v, &out->bias);
 	memset(table, 0, table_bytes(pq));
@@ -151,7 +162,7 @@ static int make_table(void *arg, size_t i, unsigned thread,
 int vs_batch_pq_tables(struct vs_ctx *ctx, struct vs_batch *b,
 		       const struct vs_pq_space *s, struct vs_err *err)
 {
-	struct tables t = { .b = b, .s = s };
+	struct tables t = { .kern = ctx->kern, .b = b, .s = s };
 	size_t n = (size_t)b->spec.queries.n;
 	int rc = VS_ENOMEM;
 
@@ -169,6 +180,11 @@ int vs_batch_pq_tables(struct vs_ctx *ctx, struct vs_batch *b,
 			       "tables of queries", err);
 	if (b->pq_query == NULL)
 		return VS_ENOMEM;
+	t.panels = vs_alloc(ctx, vs_pq_codebook_count(s->pq), sizeof(float),
+			    "tables of queries", err);
+	if (t.panels == NULL)
+		return VS_ENOMEM;
+	vs_pq_panels(s->pq, t.panels);
 	t.values = vs_alloc(ctx, ctx->n_threads,
 			    (size_t)s->pq->m * s->pq->ksub * sizeof(float),
 			    "tables of queries", err);
@@ -178,6 +194,7 @@ int vs_batch_pq_tables(struct vs_ctx *ctx, struct vs_batch *b,
 				   "tables of queries", err);
 	if (t.query != NULL)
 		rc = vs_par_for(ctx, n, make_table, &t, err);
+	vs_free(ctx, t.panels);
 	vs_free(ctx, t.values);
 	vs_free(ctx, t.query);
 	if (rc == 0)

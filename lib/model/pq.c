@@ -1,5 +1,5 @@
-/* pq.c - codes, what they stand for, and the tables of a query; codebooks are
- * learnt in pq_train.c. */
+/* pq.c - codes and what they stand for; codebooks are learnt in pq_train.c, and
+ * tables of a query made in pq_table.c. */
 #include "vs/pq.h"
 
 #include <math.h>
@@ -257,27 +257,42 @@ void vs_pq_encode_panel(const struct vs_kern *kern, const struct vs_pq *pq,
 	}
 }
 
-static uint32_t lane_code(const struct vs_pq *pq, const uint8_t *panel,
-			  unsigned lane, uint32_t s)
+/* The number of dimensions of a piece and of bits are constants where it is
+ * inlined. */
+static inline __attribute__((always_inline)) void
+decode_pieces(const struct vs_pq *pq, const uint8_t *panel, unsigned lane,
+	      size_t dsub, unsigned bits, float *row)
 {
-	if (pq->bits == 8)
-		return panel[s * VS_PANEL_ROWS + lane];
-	return (unsigned)panel[s / 2 * VS_PANEL_ROWS + lane] >> s % 2 * 4 &
-	       15u;
+	const float *c = pq->codebooks;
+	size_t ksub = (size_t)1 << bits;
+	const unsigned mask = bits == 4 ? 15u : 255u;
+	unsigned code;
+	uint32_t s;
+
+	panel += lane;
+	for (s = 0; s < pq->m; s++, c += ksub * dsub, row += dsub) {
+		code = *panel >> (bits == 4 ? s % 2 * 4 : 0) & mask;
+		memcpy(row, c + code * dsub, dsub * sizeof(float));
+		if (bits == 8 || s % 2 == 1)
+			panel += VS_PANEL_ROWS;
+	}
 }
 
 void vs_pq_decode_lane(const struct vs_pq *pq, const uint8_t *panel,
 		       unsigned lane, float *row)
 {
-	const float *c = pq->codebooks, *from;
-	size_t dsub = pq->dsub, d;
-	uint32_t s;
+	unsigned bits = pq->bits;
 
-	for (s = 0; s < pq->m; s++, c += pq->ksub * dsub) {
-		from = c + lane_code(pq, panel, lane, s) * dsub;
-		for (d = 0; d < dsub; d++)
-			*row++ = from[d];
-	}
+	if (bits == 8 && pq->dsub == 4)
+		decode_pieces(pq, panel, lane, 4, 8, row);
+	else if (bits == 8 && pq->dsub == 2)
+		decode_pieces(pq, panel, lane, 2, 8, row);
+	else if (bits == 8)
+		decode_pieces(pq, panel, lane, pq->dsub, 8, row);
+	else if (pq->dsub == 2)
+		decode_pieces(pq, panel, lane, 2, 4, row);
+	else
+		decode_pieces(pq, panel, lane, pq->dsub, 4, row);
 }
 
 double vs_pq_radius(const struct vs_pq *pq)
@@ -294,35 +309,4 @@ double vs_pq_radius(const struct vs_pq *pq)
 		sum += most;
 	}
 	return sqrt(sum) * (1 + 0x1p-40);
-}
-
-static inline float entry(enum vs_metric metric, const float *q,
-			  const float *c, size_t d)
-{
-	float sum = 0, diff;
-	size_t i;
-
-	for (i = 0; i < d; i++) {
-		diff = q[i] - c[i];
-		if (metric == VS_L2)
-			sum += diff * diff;
-		else if (metric == VS_L1)
-			sum += fabsf(diff);
-		else
-			sum += q[i] * c[i];
-	}
-	return sum;
-}
-
-void vs_pq_tables(const struct vs_pq *pq, enum vs_metric metric,
-		  const float *q, float *table)
-{
-	size_t n = (size_t)pq->m * pq->ksub, d = pq->dsub, i;
-	const float *c = pq->codebooks;
-
-	for (i = 0; i < n; i++, c += d) {
-		const float *piece = q + i / pq->ksub * d;
-
-		table[i] = entry(metric, piece, c, d);
-	}
 }

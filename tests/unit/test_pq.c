@@ -15,6 +15,7 @@
 #include "vs/kern.h"
 #include "vs/mem.h"
 #include "vs/pq.h"
+#include "vs/rng.h"
 
 static void start(struct vs_ctx *ctx)
 {
@@ -84,15 +85,18 @@ static void test_error_falls(void **state)
 static void check_codes(const struct vs_pq *pq, const struct vs_rows *rows,
 			const uint8_t *codes, double error)
 {
-	float *back = malloc(pq->dim * sizeof(float)), *table;
+	const struct vs_kern *kern = vs_kern_select(VS_CPU_BEST);
+	float *back = malloc(pq->dim * sizeof(float)), *table, *panels;
 	const float *row = rows->p;
 	size_t bytes = vs_pq_code_bytes(pq), i, d;
 	double total = 0, diff;
 	uint32_t s, c, best;
 
-	table = malloc((size_t)pq->m * pq->ksub * sizeof(float));
+	table = aligned_alloc(64, (size_t)pq->m * pq->ksub * sizeof(float));
+	panels = aligned_alloc(64, vs_pq_codebook_count(pq) * sizeof(float));
+	vs_pq_panels(pq, panels);
 	for (i = 0; i < rows->n; i++, row += pq->dim, codes += bytes) {
-		vs_pq_tables(pq, VS_L2, row, table);
+		vs_pq_tables(kern, pq, panels, VS_L2, row, table);
 		for (s = 0; s < pq->m; s++) {
 			for (best = 0, c = 1; c < pq->ksub; c++)
 				if (table[s * pq->ksub + c] <
@@ -111,6 +115,7 @@ static void check_codes(const struct vs_pq *pq, const struct vs_rows *rows,
 	assert_true(fabs(total / (double)rows->n - error) < 1e-4 * error);
 	free(back);
 	free(table);
+	free(panels);
 }
 
 static void test_codes_are_the_nearest(void **state)
@@ -247,40 +252,78 @@ static void test_same_bits_everywhere(void **state)
 	gendata_free(&g);
 }
 
+/* What code c of piece s adds, by the definition. */
+static float value_of(const struct vs_pq *pq, enum vs_metric metric,
+		      const float *q, size_t s, size_t c)
+{
+	const float *x = pq->codebooks + (s * pq->ksub + c) * pq->dsub;
+	volatile float sum = 0, term;
+	size_t i;
+
+	for (i = 0; i < pq->dsub; i++) {
+		term = q[s * pq->dsub + i] - x[i];
+		if (metric == VS_L1)
+			term = fabsf(term);
+		else if (metric == VS_L2)
+			term = term * term;
+		else
+			term = q[s * pq->dsub + i] * x[i];
+		sum = sum + term;
+	}
+	return sum;
+}
+
+static void check_tables(const struct vs_kern *kern, const struct vs_pq *pq,
+			 const float *q)
+{
+	size_t n = (size_t)pq->m * pq->ksub, i;
+	float *table = aligned_alloc(64, n * sizeof(float));
+	float *panels = aligned_alloc(64, vs_pq_codebook_count(pq) *
+						  sizeof(float));
+	unsigned metric;
+
+	vs_pq_panels(pq, panels);
+	for (metric = VS_L2; metric <= VS_L1; metric++) {
+		vs_pq_tables(kern, pq, panels, (enum vs_metric)metric, q,
+			     table);
+		for (i = 0; i < n; i++)
+			if (table[i] != value_of(pq, (enum vs_metric)metric, q,
+						 i / pq->ksub, i % pq->ksub))
+				fail_msg("%s metric %u entry %zu", kern->name,
+					 metric, i);
+	}
+	free(table);
+	free(panels);
+}
+
 static void test_tables_are_values(void **state)
 {
-	static const enum vs_metric metrics[] = { VS_L2, VS_IP, VS_COSINE,
-						  VS_L1 };
-	float table[3 * 16], q[6], *c;
+	static const uint32_t shape[][3] = { { 6, 3, 4 }, { 5, 5, 8 },
+					     { 24, 3, 8 }, { 22, 2, 8 } };
 	struct vs_ctx ctx;
 	struct vs_err err;
+	struct vs_rng rng;
 	struct vs_pq pq;
+	float q[24];
 	size_t i, t;
+	int cpu;
 
 	(void)state;
 	start(&ctx);
-	assert_int_equal(vs_pq_alloc(&ctx, 6, 3, 4, &pq, &err), 0);
-	for (i = 0; i < 96; i++)
-		pq.codebooks[i] = (float)(i * 37 % 23) - 9;
-	for (i = 0; i < 6; i++)
-		q[i] = (float)i - 2.5f;
-	for (t = 0; t < 4; t++) {
-		vs_pq_tables(&pq, metrics[t], q, table);
-		for (i = 0; i < 48; i++) {
-			float *p = q + i / 16 * 2, want;
-
-			c = pq.codebooks + i * 2;
-			if (metrics[t] == VS_L2)
-				want = (p[0] - c[0]) * (p[0] - c[0]) +
-				       (p[1] - c[1]) * (p[1] - c[1]);
-			else if (metrics[t] == VS_L1)
-				want = fabsf(p[0] - c[0]) + fabsf(p[1] - c[1]);
-			else
-				want = p[0] * c[0] + p[1] * c[1];
-			assert_true(table[i] == want);
-		}
+	vs_rng_init(&rng, 1, VS_STREAM_TEST);
+	for (t = 0; t < sizeof(shape) / sizeof(shape[0]); t++) {
+		assert_int_equal(vs_pq_alloc(&ctx, shape[t][0], shape[t][1],
+					     shape[t][2], &pq, &err), 0);
+		for (i = 0; i < vs_pq_codebook_count(&pq); i++)
+			pq.codebooks[i] = (float)vs_rng_f64(&rng) - 0.5f;
+		for (i = 0; i < shape[t][0]; i++)
+			q[i] = (float)vs_rng_f64(&rng) - 0.5f;
+		for (cpu = 0; cpu < VS_CPU_BEST; cpu++)
+			if (vs_kern_exact((enum vs_cpu)cpu) != NULL)
+				check_tables(vs_kern_exact((enum vs_cpu)cpu),
+					     &pq, q);
+		vs_pq_free(&ctx, &pq);
 	}
-	vs_pq_free(&ctx, &pq);
 }
 
 static void test_refusals(void **state)
