@@ -200,7 +200,8 @@ static int check_row(const struct check *k, const struct place *at, bool real,
 	if (s->codebooks.codebooks != NULL) {
 		what = vs_pq_check_row(s, at->cell, at->panel, at->lane, real,
 				       (float *)(void *)row);
-		return what != NULL ? wrong(k, at, what, err) : 0;
+		return what != NULL ? wrong(k, at, what, err) :
+				      check_fine(k, at, real, row, err);
 	}
 	rc = s->rows.p != NULL ? check_panel_row(k, at, real, row, err) :
 				 check_codes(k, at, real, row, err);

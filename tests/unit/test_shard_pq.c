@@ -14,6 +14,7 @@
 
 #include "lib/index/shard_int.h"
 #include "lib/op/train_codes.h"
+#include "tests/unit/damage.h"
 #include "tests/unit/gendata.h"
 #include "tests/unit/tmpdir.h"
 #include "vs/kern.h"
@@ -435,12 +436,90 @@ static void test_same_bytes(void **state)
 	tmpdir_remove(&dir);
 }
 
+/* Turns the bits of a byte of a section, or sets those of more, and repairs the
+ * checksums: only the deep check can tell. */
+static void spoil(struct vs_ctx *ctx, const char *path, const char *bad,
+		  uint32_t tag, uint32_t item, uint64_t at, uint64_t n)
+{
+	uint8_t *bytes = malloc(1 << 20);
+	long size = tmpdir_get(path, bytes, 1 << 20);
+	struct vs_span span;
+	struct vs_cont *c;
+	struct vs_err err;
+	uint64_t start = 4096;
+
+	ok(vs_cont_open(ctx, path, VS_KIND_SHARD, &c, &err), &err);
+	ok(vs_cont_find(c, tag, item, &span, &err), &err);
+	while (memcmp(bytes + start, span.p, span.n_bytes) != 0)
+		start += 4096; /* found by its contents */
+	vs_cont_close(ctx, c);
+	if (n == 1)
+		bytes[start + at] ^= 0xff;
+	else
+		memset(bytes + start + at, 0xff, n);
+	damage_repair_container(bytes, (size_t)size);
+	tmpdir_put(bad, bytes, (size_t)size);
+	free(bytes);
+}
+
+/* One cell of 21 rows of 5 dimensions: 11 places of the second panel are
+ * padding.  Three bytes of codes, with half a byte to spare. */
+static void test_deep_check(void **state)
+{
+	static const struct {
+		uint32_t tag, item;
+		uint64_t at, n;
+		const char *words;
+	} faults[] = {
+		{ VS_SEC_CODE, 48, 2, 1, "does not fit its term" },
+		{ VS_SEC_CODE, 48, 34, 1, "a piece that there is not" },
+		{ VS_SEC_CODE, 48, 48 + 15, 1, "padding and not zero" },
+		{ VS_SEC_TERM, 4, 2, 1, "does not fit its term" },
+		{ VS_SEC_FINE, 20, 31 * 20, 1, "padding and not zero" },
+		{ VS_SEC_FINE, 20, 40, 4, "is not finite" },
+	};
+	struct gendata g;
+	struct vs_shard *s;
+	struct tmpdir dir;
+	struct vs_model m;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	const char *path, *bad;
+	size_t i, n = sizeof(faults) / sizeof(faults[0]);
+
+	(void)state;
+	tmpdir_make(&dir);
+	path = tmpdir_file(&dir, "s.vss");
+	bad = tmpdir_file(&dir, "bad.vss");
+	start(&ctx, 2);
+	gendata_make(&g, VS_F32, 21, 5, 200, 1);
+	make_model(&ctx, &g, VS_L2, "IVF1,PQ5x4fs,RFlat", &m);
+	build(&ctx, path, &g, &m);
+	for (i = 0; i < n; i++) {
+		spoil(&ctx, path, bad, faults[i].tag, faults[i].item,
+		      faults[i].at, faults[i].n);
+		ctx.verify = VS_VERIFY_FULL;
+		ok(vs_shard_open(&ctx, bad, &s, &err), &err);
+		vs_shard_close(&ctx, s);
+		ctx.verify = VS_VERIFY_DEEP;
+		if (vs_shard_open(&ctx, bad, &s, &err) != VS_EDATA ||
+		    strstr(err.msg, faults[i].words) == NULL)
+			fail_msg("%zu: expected '%s'", i, faults[i].words);
+		ctx.verify = VS_VERIFY_TOUCH;
+	}
+	free_model(&ctx, &m);
+	assert_int_equal(ctx.mem_now, 0);
+	gendata_free(&g);
+	tmpdir_remove(&dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equals_brute_force),
 		cmocka_unit_test(test_odd_scales),
 		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_deep_check),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
