@@ -6,6 +6,13 @@ struct args {
 	struct vs_train_args op;
 };
 
+static const struct vs_opt_word words_kmeans[] = {
+	{ "auto", VS_TRAIN_AUTO },
+	{ "flat", VS_TRAIN_FLAT },
+	{ "two-level", VS_TRAIN_TWO_LEVEL },
+	{ NULL, 0 },
+};
+
 static const struct vs_opt rows[] = {
 	{ .name = "index", .letter = 'i', .kind = VS_OPT_TEXT,
 	  .metavar = "INDEX", .at = offsetof(struct args, op.index),
@@ -18,6 +25,10 @@ static const struct vs_opt rows[] = {
 	{ .name = "iterations", .kind = VS_OPT_U32, .metavar = "N",
 	  .at = offsetof(struct args, op.iterations), .min = 1, .max = 1000,
 	  .def = "10", .help = "iterations of k-means" },
+	{ .name = "kmeans", .kind = VS_OPT_WORD, .metavar = "WORD",
+	  .words = words_kmeans, .at = offsetof(struct args, op.kmeans),
+	  .def = "auto",
+	  .help = "compare rows with all centroids, or in two levels" },
 	{ .name = "seed", .kind = VS_OPT_U64, .metavar = "N",
 	  .at = offsetof(struct args, op.seed), .def = "1",
 	  .help = "of all random choices" },

@@ -39,6 +39,12 @@ int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 		     const struct vs_rows *rows, uint32_t *cell, float *dist,
 		     struct vs_err *err) VS_MUST_CHECK;
 
+/* The same on the calling thread alone, with the scratch of one thread: for
+ * those who share out rows themselves. */
+int vs_coarse_assign_alone(struct vs_ctx *ctx, const struct vs_coarse *c,
+			   const struct vs_rows *rows, uint32_t *cell,
+			   float *dist, struct vs_err *err) VS_MUST_CHECK;
+
 /* Assignments that are kept up to date while centroids move. */
 struct vs_coarse_track {
 	uint32_t *cell; /* [n] */

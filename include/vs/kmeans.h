@@ -7,6 +7,10 @@
  * gives the same bits.  An empty cell takes half of the largest: a copy of its
  * centroid, both nudged apart (as Faiss does, Clustering.cpp).  Centroids are
  * finite: values past the range of f32 stay at its end.
+ *
+ * In two levels rows are grouped by superclusters first, and meet only the
+ * cells around their own (lib/model/kmeans_near.h): of nlist cells a row meets
+ * about 32 times the square root.
  */
 #ifndef VS_KMEANS_H
 #define VS_KMEANS_H
@@ -48,19 +52,32 @@ struct vs_kmeans_params {
 	 * clustering", Machine Learning 42, 2001); the rows must have it,
 	 * or be 0. */
 	bool spherical;
+	bool two_level;
+	bool quiet; /* no progress, nothing in the log */
 };
+
+/* Whether two levels are the better choice: measured on SIFT, see
+ * ARCHITECTURE.md. */
+#define VS_KMEANS_FLAT_MAX 32768u
+static inline bool vs_kmeans_wants_two_level(uint32_t nlist)
+{
+	return nlist > VS_KMEANS_FLAT_MAX;
+}
 
 struct vs_kmeans_result {
 	float *centroids;    /* [nlist][dim], owned by the caller (vs_free) */
 	uint32_t iterations; /* done; fewer when the objective stays equal */
-	double objective;    /* mean squared distance at the last assignment */
+	/* Mean squared distance at the last assignment; in two levels, which
+	 * may miss the nearest cell, not less than that. */
+	double objective;
 	double imbalance;    /* nlist * sum(n_i^2) / n^2 at that assignment */
 	uint64_t n_repaired; /* empty cells refilled, over all iterations */
 };
 
 /* The least memory that vs_kmeans takes beside the rows, whose p is not used.
  */
-uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist);
+uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist,
+			 bool two_level);
 
 /* rows->n >= nlist is required (VS_EDATA otherwise).  VS_EAGAIN when the
  * context says stop. */

@@ -30,6 +30,7 @@ struct vs_model_notes {
 	uint64_t n_sample;     /* rows it was trained on */
 	uint32_t iterations;   /* done */
 	uint64_t seed;
+	bool two_level;        /* k-means in two levels */
 	double objective;      /* mean squared distance of the sample */
 	double imbalance;      /* nlist * sum(n_i^2) / n^2, 1 = even */
 	uint64_t n_repaired;   /* empty cells filled */

@@ -58,12 +58,18 @@ uint32_t vs_part_of(const struct vs_part *part, uint32_t n);
 bool vs_part_parse(const char *text, struct vs_part *out);
 
 /* vs-train */
+enum vs_train_kmeans {
+	VS_TRAIN_AUTO = 0, /* two levels for a large nlist, see vs/kmeans.h */
+	VS_TRAIN_FLAT,
+	VS_TRAIN_TWO_LEVEL
+};
 struct vs_train_args {
 	struct vs_op_io io;
 	const char *index; /* -i, required: IVF<nlist>,Flat */
 	enum vs_metric metric;
 	uint64_t sample;     /* rows to train on; 0: 256 per centroid */
 	uint32_t iterations; /* of Lloyd's algorithm */
+	enum vs_train_kmeans kmeans;
 	uint64_t seed;
 	uint32_t checkpoint_secs; /* between checkpoints, at least */
 };

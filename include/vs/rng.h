@@ -19,7 +19,8 @@ enum vs_stream {
 	VS_STREAM_BOOT = 5,   /* bootstrap of intervals */
 	VS_STREAM_TEST = 6,
 	VS_STREAM_ROTATE = 7, /* random rotations */
-	VS_STREAM_CODEBOOK = 8 /* first centroids of a codebook */
+	VS_STREAM_CODEBOOK = 8, /* first centroids of a codebook */
+	VS_STREAM_SPLIT = 9     /* cells within a supercluster */
 };
 
 struct vs_rng {

@@ -187,7 +187,7 @@ static int scratch_alloc(struct vs_coarse_job *j, struct vs_err *err)
 	fit = vs_mem_left(ctx) / 2 / scratch_bytes(j->c->nlist, j->c->dim);
 	j->n_workers = (size_t)vs_min_u64(ctx->n_threads, j->n_items);
 	j->n_workers = (size_t)vs_min_u64(j->n_workers, fit);
-	j->n_workers = vs_max_size(j->n_workers, 1);
+	j->n_workers = j->alone ? 1 : vs_max_size(j->n_workers, 1);
 	j->scratch = vs_zalloc(ctx, j->n_workers, sizeof(*j->scratch),
 			       "coarse scratch", err);
 	if (j->scratch == NULL)
@@ -415,7 +415,9 @@ static int run(struct vs_coarse_job *j, struct vs_err *err)
 	j->n_items = (size_t)vs_div_up(j->rows->n, GROUPS_PER_ITEM * VS_TILE_W);
 	atomic_init(&j->next, 0);
 	rc = scratch_alloc(j, err);
-	if (rc == 0)
+	if (rc == 0 && j->alone)
+		rc = body(j, 0, 0, err);
+	else if (rc == 0)
 		rc = vs_par_for(j->ctx, j->n_workers, body, j, err);
 	scratch_free(j);
 	return rc;
@@ -428,6 +430,18 @@ int vs_coarse_assign(struct vs_ctx *ctx, const struct vs_coarse *c,
 	struct vs_coarse_job j = {
 		.ctx = ctx, .c = c, .rows = rows, .metric = VS_L2,
 		.cells = cell, .dist = dist,
+	};
+
+	return run(&j, err);
+}
+
+int vs_coarse_assign_alone(struct vs_ctx *ctx, const struct vs_coarse *c,
+			   const struct vs_rows *rows, uint32_t *cell,
+			   float *dist, struct vs_err *err)
+{
+	struct vs_coarse_job j = {
+		.ctx = ctx, .c = c, .rows = rows, .metric = VS_L2,
+		.cells = cell, .dist = dist, .alone = true,
 	};
 
 	return run(&j, err);

@@ -87,6 +87,7 @@ struct vs_coarse_job {
 	const struct vs_coarse_moved *moved; /* with track, or NULL: all */
 	enum vs_metric metric; /* VS_L2 or VS_IP */
 	uint32_t nprobe; /* 0: assign */
+	bool alone; /* on the calling thread */
 	uint32_t *cells;
 	float *dist;
 	struct vs_coarse_scratch *scratch; /* [n_workers] */

@@ -1,4 +1,5 @@
-/* kmeans.c - the iterations; assignment itself is vs/coarse.h. */
+/* kmeans.c - the iterations; assignment itself is vs/coarse.h, or in two levels
+ * kmeans_near.c. */
 #include "vs/kmeans.h"
 
 #include <float.h>
@@ -6,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "kmeans_near.h"
 #include "vs/hash.h"
 #include "vs/mem.h"
 #include "vs/num.h"
@@ -19,6 +21,7 @@
 struct state {
 	struct vs_ctx *ctx;
 	const struct vs_rows *rows;
+	struct vs_kmeans_near *near; /* in two levels, else NULL */
 	uint32_t nlist;
 	float *centroids;
 	uint32_t *cell;   /* [n] */
@@ -113,11 +116,14 @@ static int state_alloc(struct state *s, struct vs_err *err)
 	return s->sum == NULL ? VS_ENOMEM : 0;
 }
 
-uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist)
+uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist,
+			 bool two_level)
 {
 	uint64_t state = rows->n * 16 + nlist * 20ull + 8 + rows->dim * 8ull +
 			 nlist * 4ull * rows->dim + 9 * 2 * VS_ALIGN;
 
+	if (two_level)
+		state += vs_kmeans_near_bytes(rows, nlist);
 	return state + beside_bytes(nlist, rows->dim);
 }
 
@@ -373,6 +379,9 @@ static int assign(struct state *s, struct vs_err *err)
 	struct vs_coarse *coarse = NULL;
 	int rc;
 
+	if (s->near != NULL)
+		return vs_kmeans_near_assign(s->near, s->centroids, s->cell,
+					     s->dist, err);
 	find_moved(s);
 	track.n_moved = s->n_moved;
 	rc = vs_coarse_create(s->ctx, &centroids, s->rows->dtype, &coarse, err);
@@ -450,6 +459,9 @@ static int begin(struct state *s, const struct vs_kmeans_params *params,
 	if (!found || !is_sound(s, &k, params->iterations)) {
 		s->before = -1; /* none is that small */
 		vs_rng_init(&s->repair, params->seed, VS_STREAM_REPAIR);
+		if (s->near != NULL)
+			return vs_kmeans_near_seed(s->near, params,
+						   s->centroids, err);
 		return seed_centroids(s, params->seed, err);
 	}
 	s->iteration = k.iteration;
@@ -493,6 +505,8 @@ static int iterate_or_stop(struct state *s,
 	if (rc != 0)
 		return rc;
 	out->iterations = it;
+	if (params->quiet)
+		return 0;
 	vs_ctx_log(s->ctx, VS_LOG_DEBUG,
 		   "iteration %u: mean squared distance %.6g, imbalance %.3f",
 		   it, out->objective, out->imbalance);
@@ -541,11 +555,14 @@ int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
 		return vs_fail(err, VS_EUSAGE,
 			       "%llu training rows; at most 2^32 - 1",
 			       (unsigned long long)rows->n);
+	if (params->two_level) {
+		rc = vs_kmeans_near_create(ctx, rows, params, &s.near, err);
+		if (rc != 0)
+			return rc;
+	}
 	s.centroids = vs_alloc(ctx, params->nlist, rows->dim * sizeof(float),
 			       "centroids", err);
-	if (s.centroids == NULL)
-		return VS_ENOMEM;
-	rc = state_alloc(&s, err);
+	rc = s.centroids == NULL ? VS_ENOMEM : state_alloc(&s, err);
 	if (rc == 0) {
 		choose_scale(&s);
 		rc = begin(&s, params, out, err);
@@ -553,6 +570,7 @@ int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
 	if (rc == 0)
 		rc = lloyd(&s, params, out, err);
 	state_clear(&s);
+	vs_kmeans_near_destroy(s.near);
 	if (rc == 0)
 		out->centroids = s.centroids;
 	else

@@ -30,6 +30,8 @@ static int put_info(struct vs_ctx *ctx, struct vs_cont_writer *w,
 		(unsigned long long)n->n_sample, n->iterations,
 		(unsigned long long)n->seed, n->objective, n->imbalance,
 		(unsigned long long)n->n_repaired);
+	if (rc == 0 && n->two_level)
+		rc = vs_buf_printf(ctx, &text, err, "kmeans: two-level\n");
 	if (rc == 0 && n->drops)
 		rc = vs_buf_printf(ctx, &text, err, "dropped: %llu\n",
 				   (unsigned long long)n->n_dropped);
@@ -124,6 +126,7 @@ static int parse_info(const struct vs_yaml_doc *doc, const char *path,
 		"index",	"input", "input_rows", "sample_rows",
 		"iterations",	"seed",	 "objective",  "imbalance",
 		"repaired",	"dropped", "inner_dim",	 "code_error",
+		"kmeans",
 		NULL
 	};
 	const struct vs_yaml *root = vs_yaml_root(doc);

@@ -28,6 +28,7 @@ struct train {
 	struct vs_model model;
 	uint64_t n_rows;  /* of the vectors that it may learn from */
 	uint64_t n_sample;
+	bool two_level;  /* k-means */
 	bool spherical;  /* of similarities: rows of the sample have length 1 */
 	bool wide;       /* the sample is f32, whatever the rows are */
 	uint8_t *sample; /* [n_sample] rows */
@@ -51,6 +52,8 @@ static int fingerprint(struct train *t, struct vs_err *err)
 	vs_hasher_add_u64(h, t->args->seed);
 	vs_hasher_add(h, t->quick.b, sizeof(t->quick.b));
 	vs_op_add_nonfinite(h, t->args->io.nonfinite);
+	if (t->two_level)
+		vs_hasher_add_text(h, "two-level");
 	vs_op_fingerprint_end(t->ctx, h, &t->model.fingerprint);
 	return 0;
 }
@@ -155,7 +158,8 @@ static uint64_t memory_need(const struct train *t)
 		inner += t->n_sample * sizeof(float);
 	if (t->index.family == VS_FAMILY_IVF)
 		need = max_u64(need, inner + kept +
-				     vs_kmeans_bytes(&rows, t->index.nlist));
+				     vs_kmeans_bytes(&rows, t->index.nlist,
+						     t->two_level));
 	if (vs_factory_has_pq(&t->index))
 		need = max_u64(need, inner + kept +
 				     vs_train_codes_bytes(&t->model,
@@ -315,9 +319,14 @@ static int cluster(struct train *t, struct vs_model_notes *notes,
 		   struct vs_err *err)
 {
 	struct vs_rows rows = sample_rows(t);
-	struct vs_kmeans_params params = { t->index.nlist, t->args->iterations,
-					   t->args->seed, &t->keep.kmeans,
-					   t->spherical };
+	struct vs_kmeans_params params = {
+		.nlist = t->index.nlist,
+		.iterations = t->args->iterations,
+		.seed = t->args->seed,
+		.keep = &t->keep.kmeans,
+		.spherical = t->spherical,
+		.two_level = t->two_level,
+	};
 	struct vs_kmeans_result r;
 	int rc = vs_train_ranges_learn(t->ctx, &t->ranges, &t->model.ranges,
 				       err);
@@ -330,6 +339,7 @@ static int cluster(struct train *t, struct vs_model_notes *notes,
 	if (rc != 0)
 		return rc;
 	t->model.centroids = r.centroids;
+	notes->two_level = t->two_level;
 	notes->iterations = r.iterations;
 	notes->objective = r.objective;
 	notes->imbalance = r.imbalance;
@@ -568,12 +578,31 @@ static int train(struct train *t, struct vs_err *err)
 	return rc == 0 ? learn_and_write(t, err) : rc;
 }
 
+static int choose_kmeans(struct train *t, struct vs_err *err)
+{
+	enum vs_train_kmeans want = t->args->kmeans;
+
+	if (want == VS_TRAIN_AUTO) {
+		t->two_level = t->index.family == VS_FAMILY_IVF &&
+			       vs_kmeans_wants_two_level(t->index.nlist);
+		return 0;
+	}
+	t->two_level = want == VS_TRAIN_TWO_LEVEL;
+	if (t->index.family == VS_FAMILY_IVF)
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s has no cells; --kmeans is about those of IVF<nlist>:"
+		       " leave it out", t->index.text);
+}
+
 int vs_op_train(struct vs_ctx *ctx, const struct vs_train_args *args,
 		struct vs_err *err)
 {
 	struct train t = { .ctx = ctx, .args = args };
 	int rc = vs_factory_parse(args->index, &t.index, err);
 
+	if (rc == 0)
+		rc = choose_kmeans(&t, err);
 	if (rc == 0 && !vs_factory_needs_model(&t.index) &&
 	    !vs_factory_has_ranges(&t.index, VS_F32))
 		rc = vs_fail(err, VS_EUSAGE,

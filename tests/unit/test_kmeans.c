@@ -25,7 +25,9 @@ static void start(struct vs_ctx *ctx)
 static void run(struct vs_ctx *ctx, const struct gendata *g, uint32_t nlist,
 		uint32_t iterations, struct vs_kmeans_result *r)
 {
-	struct vs_kmeans_params p = { nlist, iterations, 1, NULL, false };
+	struct vs_kmeans_params p = { .nlist = nlist,
+				      .iterations = iterations,
+				      .seed = 1 };
 	struct vs_rows rows;
 	struct vs_err err;
 	int rc;
@@ -186,7 +188,9 @@ static void test_largest_values_stay_finite(void **state)
  * is used. */
 static void test_memory_is_as_foretold(void **state)
 {
-	struct vs_kmeans_params p = { 300, 2, 1, NULL, false };
+	struct vs_kmeans_params p = { .nlist = 300,
+				      .iterations = 2,
+				      .seed = 1 };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -198,7 +202,7 @@ static void test_memory_is_as_foretold(void **state)
 	gendata_rows(&g, &rows);
 	start(&ctx);
 	ctx.n_threads = 64;
-	ctx.memory_max = vs_kmeans_bytes(&rows, p.nlist);
+	ctx.memory_max = vs_kmeans_bytes(&rows, p.nlist, false);
 	assert_int_equal(vs_kmeans(&ctx, &rows, &p, &r, &err), 0);
 	vs_free(&ctx, r.centroids);
 	ctx.memory_max = ctx.memory_max / 10 * 8;
@@ -210,7 +214,9 @@ static void test_memory_is_as_foretold(void **state)
 /* Few cells and dimensions, whose seeds take more than an assignment. */
 static void test_memory_of_small_ones(void **state)
 {
-	struct vs_kmeans_params p = { 2, 2, 1, NULL, false };
+	struct vs_kmeans_params p = { .nlist = 2,
+				      .iterations = 2,
+				      .seed = 1 };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -225,7 +231,7 @@ static void test_memory_of_small_ones(void **state)
 		for (p.nlist = 1; p.nlist <= 16; p.nlist++) {
 			start(&ctx);
 			ctx.n_threads = 8;
-			ctx.memory_max = vs_kmeans_bytes(&rows, p.nlist);
+			ctx.memory_max = vs_kmeans_bytes(&rows, p.nlist, false);
 			assert_int_equal(vs_kmeans(&ctx, &rows, &p, &r, &err),
 					 0);
 			vs_free(&ctx, r.centroids);
@@ -237,7 +243,9 @@ static void test_memory_of_small_ones(void **state)
 
 static void test_too_few_rows_are_refused(void **state)
 {
-	struct vs_kmeans_params p = { 11, 3, 1, NULL, false };
+	struct vs_kmeans_params p = { .nlist = 11,
+				      .iterations = 3,
+				      .seed = 1 };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -255,7 +263,9 @@ static void test_too_few_rows_are_refused(void **state)
 
 static void test_stop(void **state)
 {
-	struct vs_kmeans_params p = { 5, 3, 1, NULL, false };
+	struct vs_kmeans_params p = { .nlist = 5,
+				      .iterations = 3,
+				      .seed = 1 };
 	struct vs_kmeans_result r;
 	struct gendata g;
 	struct vs_rows rows;
@@ -317,7 +327,10 @@ static void run_kept(struct vs_ctx *ctx, const struct gendata *g,
 		     struct kept *k, struct vs_kmeans_result *r)
 {
 	const struct vs_kmeans_keep keep = { kept_load, kept_save, k };
-	struct vs_kmeans_params p = { 31, 6, 1, &keep, false };
+	struct vs_kmeans_params p = { .nlist = 31,
+				      .iterations = 6,
+				      .seed = 1,
+				      .keep = &keep };
 	struct vs_rows rows;
 	struct vs_err err;
 

@@ -40,7 +40,9 @@ static void make_model(struct vs_ctx *ctx, const struct gendata *g,
 		       struct vs_model *m)
 {
 	float *wide = malloc((g->n * g->dim + 1) * sizeof(*wide));
-	struct vs_kmeans_params p = { nlist, 4, 1, NULL, false };
+	struct vs_kmeans_params p = { .nlist = nlist,
+				      .iterations = 4,
+				      .seed = 1 };
 	uint64_t i;
 	struct vs_kmeans_result r;
 	struct vs_rows rows;
