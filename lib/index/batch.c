@@ -225,6 +225,18 @@ static unsigned tile_width(size_t n)
 	return n > 1 ? 4 : 1;
 }
 
+/* Whether all queries of a group have k hits. */
+static bool all_full(const struct vs_batch *b, const struct vs_group *g)
+{
+	unsigned i;
+
+	for (i = 0; i < g->n; i++)
+		if (atomic_load_explicit(&b->query[g->query[i]].limit,
+					 memory_order_relaxed) == VS_KEY_WORST)
+			return false;
+	return true;
+}
+
 /* One group of queries over all panels of a piece. */
 static int scan_group(const struct vs_ctx *ctx, struct vs_batch *b,
 		      const struct vs_cell_view *v, struct vs_group *g,
@@ -237,8 +249,9 @@ static int scan_group(const struct vs_ctx *ctx, struct vs_batch *b,
 
 	for (i = 0; i < g->w; i++)
 		vs_group_limit(b, g, i);
-	/* The first step is short: it only fills empty heaps. */
-	step = 2;
+	/* The first step is short: it only fills empty heaps.  Tiles of product
+	 * codes are best full, and codes of a row cost little. */
+	step = g->way == VS_WAY_PQ && all_full(b, g) ? VS_TILE_PANELS : 2;
 	for (at = 0; rc == 0 && at < n_panels; at += n) {
 		n = vs_min_size(step, n_panels - at);
 		step = VS_TILE_PANELS;
