@@ -13,7 +13,9 @@ struct args {
 static const struct vs_opt rows[] = {
 	{ .letter = 'k', .kind = VS_OPT_U32, .metavar = "N",
 	  .at = offsetof(struct args, op.k), .min = 1, .max = VS_K_MAX,
-	  .def = "10", .help = "the k of k-recall@k" },
+	  .given = offsetof(struct args, op.k_given),
+	  .def = "10", .help = "the k of k-recall@k",
+	  .def_text = "10; of results of range searches all" },
 	{ .name = "truth", .kind = VS_OPT_TEXT, .metavar = "FILE",
 	  .at = offsetof(struct args, op.truth), .required = true,
 	  .help = "true neighbours, .vsh, .ivecs, .usbin or .npy; .usbin also "
@@ -56,15 +58,20 @@ static double share(uint64_t part, uint64_t whole)
 /* Against the truth of range searches. */
 static void print_range(const struct args *a, const struct vs_recall_report *r)
 {
-	char n[VS_COUNT_TEXT_MAX], m[VS_COUNT_TEXT_MAX];
+	char n[VS_COUNT_TEXT_MAX], m[VS_COUNT_TEXT_MAX], k[16];
 
-	printf("range recall, %u results a query: %.4f [%.4f, %.4f] (%g %% "
+	if (r->k == UINT32_MAX)
+		snprintf(k, sizeof(k), "all");
+	else
+		snprintf(k, sizeof(k), "%u", r->k);
+	printf("range recall, %s results a query: %.4f [%.4f, %.4f] (%g %% "
 	       "over %s queries)\n",
-	       r->k, r->recall, r->low, r->high, 100 * a->op.confidence,
+	       k, r->recall, r->low, r->high, 100 * a->op.confidence,
 	       vs_format_count(r->n_queries - r->n_empty, n));
-	printf("upper bound of %u results a query: %.4f (%s queries have more "
-	       "true neighbours)\n",
-	       r->k, r->most, vs_format_count(r->n_longer, n));
+	if (r->k != UINT32_MAX)
+		printf("upper bound of %u results a query: %.4f (%s queries "
+		       "have more true neighbours)\n",
+		       r->k, r->most, vs_format_count(r->n_longer, n));
 	printf("of all true neighbours: %.4f (%s of %s; upper bound %.4f)\n",
 	       share(r->n_found, r->n_true), vs_format_count(r->n_found, n),
 	       vs_format_count(r->n_true, m),

@@ -25,6 +25,7 @@ enum vs_opt_kind {
 	VS_OPT_U64,   /* uint64_t, min..max */
 	VS_OPT_SIZE,  /* uint64_t, bytes with K, M, G, T, min..max */
 	VS_OPT_RATIO, /* double, 0..1 */
+	VS_OPT_REAL,  /* double, finite */
 	VS_OPT_WORD,  /* an enum: one of words[] */
 	VS_OPT_TEXT,  /* const char *, not empty, one of words[] if there */
 	VS_OPT_PART,  /* struct vs_part, "i/n" */

@@ -153,6 +153,17 @@ static int set_ratio(const struct vs_opt *row, const char *text, void *value,
 	return 0;
 }
 
+static int set_real(const struct vs_opt *row, const char *text, void *value,
+		    struct vs_err *err)
+{
+	double d;
+
+	if (!vs_parse_f64(text, &d))
+		return bad(row, text, "a finite number, such as 0.5", err);
+	memcpy(value, &d, sizeof(d));
+	return 0;
+}
+
 static int set_part(const struct vs_opt *row, const char *text, void *value,
 		    struct vs_err *err)
 {
@@ -177,6 +188,8 @@ int vs_opt_set_value(const struct vs_opt *row, const char *text, void *value,
 		return set_size(row, text, value, err);
 	case VS_OPT_RATIO:
 		return set_ratio(row, text, value, err);
+	case VS_OPT_REAL:
+		return set_real(row, text, value, err);
 	case VS_OPT_WORD:
 		return set_word(row, text, value, err);
 	case VS_OPT_PART:

@@ -10,12 +10,20 @@
 struct args {
 	struct vs_tool_args common;
 	struct vs_query_args op;
+	bool k_given;
 };
 
 static const struct vs_opt rows[] = {
 	{ .letter = 'k', .kind = VS_OPT_U32, .metavar = "N",
 	  .at = offsetof(struct args, op.k), .min = 1, .max = VS_K_MAX,
-	  .def = "10", .help = "neighbours of each query" },
+	  .given = offsetof(struct args, k_given),
+	  .def = "10", .help = "neighbours of each query",
+	  .def_text = "10; with --radius all that are within" },
+	{ .name = "radius", .kind = VS_OPT_REAL, .metavar = "R",
+	  .at = offsetof(struct args, op.radius),
+	  .given = offsetof(struct args, op.within),
+	  .help = "only rows whose distance, as it is printed, is at most R, "
+		  "or whose score is at least R" },
 	{ .name = "params", .letter = 'p', .kind = VS_OPT_TEXT,
 	  .metavar = "NAME=N,...", .at = offsetof(struct args, op.params),
 	  .help = "how to search: nprobe=N, the cells that are read for each "
@@ -98,6 +106,8 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 	a->op.target = a->common.operands[0];
 	a->op.io.inputs = a->common.operands + 1;
 	a->op.io.n_inputs = a->common.n_operands - 1;
+	if (a->op.within && !a->k_given)
+		a->op.k = 0;
 	vs_warn_format(ctx, out, a->op.format);
 	if (a->common.plan)
 		a->op.io.plan = &plan;

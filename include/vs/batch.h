@@ -22,7 +22,10 @@ struct vs_batch_spec {
 	enum vs_dtype dtype; /* of the rows: f32, f16, u8 or i8 */
 	/* Borrowed until destroy: f32 for float rows, else as the rows. */
 	struct vs_rows queries;
-	uint32_t k;             /* 1..VS_K_MAX */
+	uint32_t k;             /* 1..VS_K_MAX; 0: lists of all within radius */
+	bool within;     /* only hits whose key is not above radius */
+	int64_t radius;
+	uint64_t list_bytes; /* that all lists may take together */
 	bool keep_where; /* beside each hit, where its row stands */
 	bool in_double; /* f32 keys are accumulated in double, then rounded:
 			 * ground truth */
@@ -83,6 +86,16 @@ int vs_batch_scan(struct vs_ctx *ctx, struct vs_batch *b,
 int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 		    const struct vs_hit **hits,
 		    struct vs_err *err) VS_MUST_CHECK;
+/* Of lists, which vs_batch_finish has sorted (its *hits is NULL): the *n hits
+ * of a query. */
+const struct vs_hit *vs_batch_list(const struct vs_batch *b, uint64_t query,
+				   uint32_t *n);
+/* Whether a scan failed since its lists have outgrown list_bytes or memory; so
+ * many hits were in those of the longest query. */
+bool vs_batch_is_full(const struct vs_batch *b, uint32_t *longest);
+/* Bytes that the lists of a batch take. */
+uint64_t vs_batch_list_bytes(const struct vs_batch *b);
+
 /* [n_queries][k] beside the hits of vs_batch_finish; undefined beside padding.
  */
 const uint64_t *vs_batch_where(const struct vs_batch *b);

@@ -44,6 +44,7 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 #define VS_SEC_FINE VS_TAG('F', 'I', 'N', 'E') /* a whole row per panel row */
 #define VS_SEC_IDS VS_TAG('I', 'D', 'S', ' ')  /* u32 or u64 per panel row */
 #define VS_SEC_HITS VS_TAG('H', 'I', 'T', 'S') /* struct vs_hit [nq][k] */
+#define VS_SEC_LIST VS_TAG('L', 'I', 'S', 'T') /* u64 [nq + 1], of lists */
 
 enum vs_codec { VS_CODEC_RAW = 0, VS_CODEC_ZST = 1 };
 
@@ -54,7 +55,8 @@ struct vs_cont_head {
 	struct vs_digest uuid; /* derived from fingerprint and kind by create */
 	uint64_t n_rows;       /* rows; of hits: queries */
 	uint32_t dim;
-	uint32_t k; /* hits only, else 0 */
+	uint32_t k; /* hits only, else 0; 0 too of hits in lists of their own
+		     * lengths, which old readers refuse by a feature bit */
 	enum vs_metric metric;
 	enum vs_dtype dtype; /* of the rows */
 };

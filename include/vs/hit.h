@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#include "vs/err.h"
 #include "vs/num.h"
 #include "vs/types.h"
 
@@ -52,6 +53,18 @@ static inline float vs_f32_of_key(int64_t key, bool similarity)
 
 /* The user's value of a key: squared L2, L1, product or cosine. */
 double vs_key_value(enum vs_metric metric, enum vs_dtype dtype, int64_t key);
+/* The same as text that says it exactly: integers for 8-bit rows, otherwise
+ * nine digits, which read back to the same f32. */
+#define VS_KEY_TEXT_MAX 48
+void vs_key_text(enum vs_metric metric, enum vs_dtype dtype, int64_t key,
+		 char out[VS_KEY_TEXT_MAX]);
+
+/* The largest key within a radius of range searches: distances of at most r, or
+ * similarities of at least r, as values are printed.  Where these are floats r
+ * is taken for the nearest one.  VS_EUSAGE for what no row can be within: a
+ * negative distance, a cosine beyond 1, and for what is no number. */
+int vs_radius_key(enum vs_metric metric, enum vs_dtype dtype, double r,
+		  int64_t *key, struct vs_err *err) VS_MUST_CHECK;
 
 /* The k best of one query.  Few are kept in a max-heap.  Many are kept in a
  * pool of 2 k slots that is cut back to the k best, in linear time, whenever it

@@ -4,6 +4,10 @@
  * [n_queries][k] of 16-byte little-endian records (u64 id, i64 rank key), zst.
  * INFO says what was searched and for which queries, so that a merge can
  * refuse parts that do not belong together.
+ *
+ * Hits of range searches have no k: each query has a list of its own length.
+ * Then k is 0, HITS holds one list after another without padding, and section
+ * LIST says where each begins.
  */
 #ifndef VS_HITS_H
 #define VS_HITS_H
@@ -22,7 +26,7 @@ struct vs_hits_source {
 
 struct vs_hits_info {
 	uint64_t n_queries; /* or VS_QUERIES_UNKNOWN, for sinks of text */
-	uint32_t k;
+	uint32_t k; /* 0: lists */
 	uint32_t dim;
 	enum vs_metric metric;
 	enum vs_dtype dtype;        /* of the rows: decides what keys mean */
@@ -56,6 +60,10 @@ int vs_hits_create(struct vs_ctx *ctx, const char *path,
 int vs_hits_append(struct vs_ctx *ctx, struct vs_hits_writer *w,
 		   const struct vs_hit *hits, size_t n,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* Of lists: all hits of the next query, sorted. */
+int vs_hits_append_list(struct vs_ctx *ctx, struct vs_hits_writer *w,
+			const struct vs_hit *hits, uint32_t n,
+			struct vs_err *err) VS_MUST_CHECK;
 int vs_hits_finish(struct vs_ctx *ctx, struct vs_hits_writer *w,
 		   enum vs_publish how, struct vs_err *err) VS_MUST_CHECK;
 void vs_hits_abort(struct vs_ctx *ctx, struct vs_hits_writer *w);
@@ -72,6 +80,19 @@ const char *vs_hits_path(const struct vs_hits *h);
 int vs_hits_read(struct vs_ctx *ctx, struct vs_hits *h, uint64_t first,
 		 size_t n, struct vs_hit *hits,
 		 struct vs_err *err) VS_MUST_CHECK;
+/* Of lists: the hits of all queries. */
+uint64_t vs_hits_total(const struct vs_hits *h);
+/* Of lists: start[i] is the place among all hits of the first of query
+ * first + i, start[n] the one after the last of them.  Checked: they ascend,
+ * and none has more than UINT32_MAX hits. */
+int vs_hits_starts(struct vs_ctx *ctx, struct vs_hits *h, uint64_t first,
+		   size_t n, uint64_t *start,
+		   struct vs_err *err) VS_MUST_CHECK;
+/* The hits of these queries, one list after another, checked as those of
+ * vs_hits_read. */
+int vs_hits_lists(struct vs_ctx *ctx, struct vs_hits *h, uint64_t first,
+		  size_t n, const uint64_t *start, struct vs_hit *hits,
+		  struct vs_err *err) VS_MUST_CHECK;
 void vs_hits_close(struct vs_ctx *ctx, struct vs_hits *h);
 
 /* Sinks: where a tool's answers go, in query order.  One interface for .vsh and
@@ -84,7 +105,9 @@ void vs_hits_close(struct vs_ctx *ctx, struct vs_hits *h);
  *   npy     int64 ids of numpy, a row a query, -1 pads
  *   tsv     query, rank (from 1), id, value; pads are left out
  *   jsonl   {"query":0,"ids":[..],"distances":[..]} a line ("scores" for
- *           similarities); pads are left out */
+ *           similarities); pads are left out
+ * Lists go into vsh, tsv, jsonl, and usbin, which then has the form of range
+ * searches (vs/usbin.h); the others have one width and are refused. */
 enum vs_hits_format {
 	VS_HITS_AUTO = 0, /* from the name; tsv for "-" */
 	VS_HITS_VSH,
@@ -101,6 +124,9 @@ const char *vs_hits_format_name(enum vs_hits_format f);
 /* From a path; VS_EUSAGE when the name says nothing. */
 int vs_hits_format_of(const char *path, enum vs_hits_format *f,
 		      struct vs_err *err) VS_MUST_CHECK;
+/* VS_EUSAGE where lists cannot be written so. */
+int vs_hits_format_check_lists(const char *path, enum vs_hits_format f,
+			       struct vs_err *err) VS_MUST_CHECK;
 /* Bytes of such a file; 0 where they depend on the hits. */
 uint64_t vs_hits_format_bytes(enum vs_hits_format f, uint64_t n_queries,
 			      uint32_t k);
@@ -115,6 +141,10 @@ int vs_sink_create(struct vs_ctx *ctx, const char *path,
 int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
 		   const struct vs_hit *hits, size_t n,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* Of lists: all hits of the next query. */
+int vs_sink_append_list(struct vs_ctx *ctx, struct vs_sink *s,
+			const struct vs_hit *hits, uint32_t n,
+			struct vs_err *err) VS_MUST_CHECK;
 /* Hands what was appended to the system; not for vsh. */
 int vs_sink_flush(struct vs_ctx *ctx, struct vs_sink *s,
 		  struct vs_err *err) VS_MUST_CHECK;

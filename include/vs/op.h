@@ -99,6 +99,8 @@ struct vs_query_args {
 	const char *target; /* SHARD or COLLECTION[@GENERATION] */
 	uint32_t k;
 	const char *params; /* -p "nprobe=32", may be NULL */
+	bool within;   /* only rows within the radius, as values are printed: */
+	double radius; /* at most, of similarities at least; k 0: all of them */
 	enum vs_hits_format format;
 	struct vs_part part;
 	bool stream; /* --stream: one input, answered as it comes */
@@ -215,12 +217,14 @@ struct vs_recall_args {
 	const char *truth;           /* the same, or of range searches */
 	const char *truth_distances; /* fvecs; NULL: strict, but for vsh */
 	uint32_t k;                  /* k-recall@k */
+	bool k_given; /* of results of range searches all count unless it is */
 	double confidence;           /* of the interval, 0.95 */
 };
 struct vs_recall_report {
 	uint64_t n_queries;
 	uint32_t k;       /* of k-recall@k */
-	uint32_t n_hits;  /* results a query in the hit file: R of 1-recall@R */
+	uint32_t n_hits;  /* results a query in the hit file: R of 1-recall@R;
+			   * 0: lists, whose k may be UINT32_MAX: all */
 	uint32_t n_truth; /* truth rows a query */
 	double recall;    /* strict k-recall@k, mean over queries */
 	double low, high; /* interval of the mean over queries (normal, with

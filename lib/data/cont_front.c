@@ -10,6 +10,9 @@
 const uint8_t vs_cont_magic[8] = {0x89, 'V', 'S', 'F', '\r', '\n', 0x1a, '\n'};
 static const uint8_t foot_magic[8] = {'V', 'S', 'F', 'E', 'N', 'D', '\r', '\n'};
 
+/* Incompatible features: hits in lists of their own lengths. */
+#define FEATURE_LISTS 1u
+
 /* Offsets within the header. */
 enum {
 	H_VERSION = 8,
@@ -85,6 +88,8 @@ static void encode_head(const struct vs_cont_front *f, uint8_t *p)
 	memcpy(p, vs_cont_magic, sizeof(vs_cont_magic));
 	vs_put_le32(p + H_VERSION, VS_CONT_VERSION);
 	vs_put_le32(p + H_KIND, (uint32_t)h->kind);
+	vs_put_le64(p + H_INCOMPATIBLE,
+		    h->kind == VS_KIND_HITS && h->k == 0 ? FEATURE_LISTS : 0);
 	vs_put_le64(p + H_SIZE, f->size);
 	memcpy(p + H_UUID, h->uuid.b, sizeof(h->uuid.b));
 	memcpy(p + H_FINGERPRINT, h->fingerprint.b, sizeof(h->fingerprint.b));
@@ -163,7 +168,7 @@ static int check_identity(const char *path, const uint8_t *p, size_t n,
 			       "version %u; use a newer one",
 			       path, vs_get_le32(p + H_VERSION),
 			       VS_CONT_VERSION);
-	bits = vs_get_le64(p + H_INCOMPATIBLE);
+	bits = vs_get_le64(p + H_INCOMPATIBLE) & ~(uint64_t)FEATURE_LISTS;
 	if (bits != 0)
 		return vs_fail(err, VS_EVERSION,
 			       "%s: needs features 0x%llx that this program "
@@ -218,6 +223,21 @@ static int decode_places(const char *path, const uint8_t *p,
 	return 0;
 }
 
+/* Only hits have a k, and lists of hits have none. */
+static int check_k(const char *path, const uint8_t *p,
+		   const struct vs_cont_head *h, struct vs_err *err)
+{
+	bool lists = vs_get_le64(p + H_INCOMPATIBLE) != 0;
+
+	if (lists && h->kind != VS_KIND_HITS)
+		return fail_head(path, "incompatible features", FEATURE_LISTS,
+				 err);
+	if (h->kind == VS_KIND_HITS && !lists ?
+		    h->k < 1 || h->k > VS_K_MAX : h->k != 0)
+		return fail_head(path, "k", h->k, err);
+	return 0;
+}
+
 /* Fields that say what the content is. */
 static int decode_content(const char *path, const uint8_t *p,
 			  struct vs_cont_head *h, struct vs_err *err)
@@ -244,9 +264,7 @@ static int decode_content(const char *path, const uint8_t *p,
 		return fail_head(path, "rows", h->n_rows, err);
 	if (h->dim < 1 || h->dim > VS_DIM_MAX)
 		return fail_head(path, "dimension", h->dim, err);
-	if (kind == VS_KIND_HITS ? h->k < 1 || h->k > VS_K_MAX : h->k != 0)
-		return fail_head(path, "k", h->k, err);
-	return 0;
+	return check_k(path, p, h, err);
 }
 
 static int decode_head(const char *path, const uint8_t *p, size_t n,

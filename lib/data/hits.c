@@ -8,7 +8,6 @@
 #include "vs/mem.h"
 #include "vs/num.h"
 
-#define CHUNK_HITS 4096u	      /* encoded together when writing */
 #define INFO_MAX ((uint64_t)16 << 20) /* as vs/yaml.h has it */
 #define SCAN_HITS ((size_t)1 << 16)   /* read together by --verify deep */
 
@@ -37,13 +36,24 @@ static bool key_is_possible(const struct vs_hits_info *info, int64_t key)
 	return key <= most && key >= (similarity ? -most : 0);
 }
 
-int vs_hits_check(const char *path, const struct vs_hits_info *info,
-		  uint64_t query, const struct vs_hit *hits, int code,
-		  struct vs_err *err)
+/* The hits before the first padding, n at most. */
+static uint32_t n_real(const struct vs_hit *hits, uint32_t n)
 {
-	uint32_t i, n = info->k;
+	uint32_t i;
 
-	for (i = 0; i < n && hits[i].id != VS_ID_NONE; i++) {
+	for (i = 0; i < n && hits[i].id != VS_ID_NONE; i++)
+		;
+	return i;
+}
+
+/* n hits without padding. */
+static int check_real(const char *path, const struct vs_hits_info *info,
+		      uint64_t query, const struct vs_hit *hits, uint32_t n,
+		      int code, struct vs_err *err)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
 		if (!key_is_possible(info, hits[i].key))
 			return fail_hit(path, query, i, code,
 					"its key cannot be; the hits are "
@@ -55,21 +65,36 @@ int vs_hits_check(const char *path, const struct vs_hits_info *info,
 					"ascending order",
 					err);
 	}
+	return 0;
+}
+
+int vs_hits_check_list(const char *path, const struct vs_hits_info *info,
+		       uint64_t query, const struct vs_hit *hits, uint32_t n,
+		       int code, struct vs_err *err)
+{
+	uint32_t end = n_real(hits, n);
+	int rc = check_real(path, info, query, hits, end, code, err);
+
+	if (rc != 0 || end == n)
+		return rc;
+	return fail_hit(path, query, end, code, "a padding, in a list", err);
+}
+
+int vs_hits_check(const char *path, const struct vs_hits_info *info,
+		  uint64_t query, const struct vs_hit *hits, int code,
+		  struct vs_err *err)
+{
+	uint32_t n = info->k, i = n_real(hits, n);
+	int rc = check_real(path, info, query, hits, i, code, err);
+
+	if (rc != 0)
+		return rc;
 	for (; i < n; i++)
 		if (hits[i].id != VS_ID_NONE || hits[i].key != VS_KEY_WORST)
 			return fail_hit(path, query, i, code,
 					"no padding after a padding", err);
 	return 0;
 }
-
-struct vs_hits_writer {
-	struct vs_cont_writer *cont;
-	unsigned section;
-	char *path;
-	struct vs_hits_info info; /* without its owned parts */
-	uint64_t n_done;	  /* queries so far */
-	uint8_t room[CHUNK_HITS * VS_HITS_RECORD];
-};
 
 uint64_t vs_hits_writer_bytes(void)
 {
@@ -96,6 +121,8 @@ static int start(struct vs_ctx *ctx, struct vs_hits_writer *w,
 		rc = vs_cont_write(ctx, w->cont, section, 0, text.p, text.n,
 				   err);
 	vs_buf_free(ctx, &text);
+	if (rc == 0 && info->k == 0)
+		rc = vs_hits_list_start(ctx, w, err);
 	if (rc == 0)
 		rc = vs_cont_add_zst(ctx, w->cont, VS_SEC_HITS, VS_HITS_RECORD,
 				     &w->section, err);
@@ -141,15 +168,15 @@ int vs_hits_create(struct vs_ctx *ctx, const char *path,
 	return 0;
 }
 
-/* n hits, in chunks of encoded bytes. */
-static int append(struct vs_ctx *ctx, struct vs_hits_writer *w,
-		  const struct vs_hit *hits, size_t n, struct vs_err *err)
+/* In chunks of encoded bytes. */
+int vs_hits_put(struct vs_ctx *ctx, struct vs_hits_writer *w,
+		const struct vs_hit *hits, size_t n, struct vs_err *err)
 {
 	size_t i, take;
 	int rc = 0;
 
 	for (; rc == 0 && n != 0; n -= take, hits += take) {
-		take = vs_min_size(n, CHUNK_HITS);
+		take = vs_min_size(n, VS_HITS_CHUNK);
 		for (i = 0; i < take; i++) {
 			uint8_t *p = w->room + i * VS_HITS_RECORD;
 
@@ -168,6 +195,8 @@ int vs_hits_append(struct vs_ctx *ctx, struct vs_hits_writer *w,
 	size_t i, n_hits;
 	int rc;
 
+	if (w->info.k == 0)
+		return vs_fail(err, VS_EINTERNAL, "%s: holds lists", w->path);
 	if (n > w->info.n_queries - w->n_done)
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: hits of more than %" PRIu64 " queries",
@@ -181,7 +210,7 @@ int vs_hits_append(struct vs_ctx *ctx, struct vs_hits_writer *w,
 	if (!vs_mul_size(n, w->info.k, &n_hits))
 		return vs_fail(err, VS_EINTERNAL, "%s: %zu queries overflow",
 			       w->path, n);
-	rc = append(ctx, w, hits, n_hits, err);
+	rc = vs_hits_put(ctx, w, hits, n_hits, err);
 	w->n_done += n;
 	return rc;
 }
@@ -189,8 +218,14 @@ int vs_hits_append(struct vs_ctx *ctx, struct vs_hits_writer *w,
 int vs_hits_finish(struct vs_ctx *ctx, struct vs_hits_writer *w,
 		   enum vs_publish how, struct vs_err *err)
 {
-	int rc;
+	int rc = 0;
 
+	if (w->info.k == 0 && w->n_done == w->info.n_queries)
+		rc = vs_hits_list_end(ctx, w, err);
+	if (rc != 0) {
+		vs_hits_abort(ctx, w);
+		return rc;
+	}
 	if (w->n_done != w->info.n_queries) {
 		rc = vs_fail(err, VS_EINTERNAL,
 			     "%s: hits of %" PRIu64 " of %" PRIu64 " queries",
@@ -208,15 +243,10 @@ void vs_hits_abort(struct vs_ctx *ctx, struct vs_hits_writer *w)
 	if (w == NULL)
 		return;
 	vs_cont_abort(ctx, w->cont);
+	vs_free(ctx, w->starts);
 	vs_free(ctx, w->path);
 	vs_free(ctx, w);
 }
-
-struct vs_hits {
-	struct vs_cont *cont;
-	struct vs_span span; /* of HITS */
-	struct vs_hits_info info;
-};
 
 static int load_info(struct vs_ctx *ctx, struct vs_hits *h, struct vs_err *err)
 {
@@ -243,7 +273,8 @@ static int load_info(struct vs_ctx *ctx, struct vs_hits *h, struct vs_err *err)
 }
 
 /* INFO, header and the size of HITS say the same. */
-static int check_agreement(const struct vs_hits *h, struct vs_err *err)
+static int check_agreement(struct vs_ctx *ctx, struct vs_hits *h,
+			   struct vs_err *err)
 {
 	const struct vs_cont_head *head = vs_cont_head(h->cont);
 	const struct vs_hits_info *info = &h->info;
@@ -257,12 +288,48 @@ static int check_agreement(const struct vs_hits *h, struct vs_err *err)
 			       "%s: INFO and the header do not agree; the file "
 			       "is damaged",
 			       path);
+	if (info->k == 0)
+		return vs_hits_list_open(ctx, h, err);
 	if (!vs_mul_u64(info->n_queries, info->k, &n) || n != h->span.count)
 		return vs_fail(err, VS_EDATA,
 			       "%s: section HITS has %" PRIu64 " hits; "
 			       "expected %" PRIu64 " queries of %u",
 			       path, h->span.count, info->n_queries, info->k);
 	return 0;
+}
+
+/* The lists of n queries. */
+static int scan_lists(struct vs_ctx *ctx, struct vs_hits *h, uint64_t first,
+		      size_t n, uint64_t *start, struct vs_err *err)
+{
+	struct vs_hit *hits;
+	int rc = vs_hits_starts(ctx, h, first, n, start, err);
+
+	if (rc != 0)
+		return rc;
+	hits = vs_alloc(ctx, (size_t)(start[n] - start[0]), sizeof(*hits),
+			"hits", err);
+	if (hits == NULL)
+		return VS_ENOMEM;
+	rc = vs_hits_lists(ctx, h, first, n, start, hits, err);
+	vs_free(ctx, hits);
+	return rc;
+}
+
+static int scan_all_lists(struct vs_ctx *ctx, struct vs_hits *h,
+			  struct vs_err *err)
+{
+	uint64_t *start = vs_alloc(ctx, VS_HITS_CHUNK + 1, sizeof(*start),
+				   "lists", err);
+	uint64_t q, n;
+	int rc = start == NULL ? VS_ENOMEM : 0;
+
+	for (q = 0; rc == 0 && q < h->info.n_queries; q += n) {
+		n = vs_min_u64(VS_HITS_CHUNK, h->info.n_queries - q);
+		rc = scan_lists(ctx, h, q, (size_t)n, start, err);
+	}
+	vs_free(ctx, start);
+	return rc;
 }
 
 /* --verify deep: every hit is looked at. */
@@ -302,9 +369,10 @@ int vs_hits_open(struct vs_ctx *ctx, const char *path, struct vs_hits **out,
 		rc = vs_cont_find(h->cont, VS_SEC_HITS, VS_HITS_RECORD,
 				  &h->span, err);
 	if (rc == 0)
-		rc = check_agreement(h, err);
+		rc = check_agreement(ctx, h, err);
 	if (rc == 0 && ctx->verify == VS_VERIFY_DEEP)
-		rc = scan(ctx, h, err);
+		rc = h->info.k == 0 ? scan_all_lists(ctx, h, err) :
+				      scan(ctx, h, err);
 	if (rc != 0) {
 		vs_hits_close(ctx, h);
 		return rc;
@@ -328,6 +396,23 @@ const char *vs_hits_path(const struct vs_hits *h)
 	return vs_cont_path(h->cont);
 }
 
+int vs_hits_get(struct vs_ctx *ctx, struct vs_hits *h, uint64_t at, size_t n,
+		struct vs_hit *hits, struct vs_err *err)
+{
+	size_t i;
+	int rc = vs_cont_read(ctx, h->cont, &h->span, at * VS_HITS_RECORD,
+			      hits, n * VS_HITS_RECORD, err);
+
+	for (i = 0; rc == 0 && i < n; i++) {
+		const uint8_t *p = (const uint8_t *)&hits[i];
+		uint64_t id = vs_get_le64(p), key = vs_get_le64(p + 8);
+
+		hits[i].id = id;
+		hits[i].key = (int64_t)key;
+	}
+	return rc;
+}
+
 int vs_hits_read(struct vs_ctx *ctx, struct vs_hits *h, uint64_t first,
 		 size_t n, struct vs_hit *hits, struct vs_err *err)
 {
@@ -335,23 +420,15 @@ int vs_hits_read(struct vs_ctx *ctx, struct vs_hits *h, uint64_t first,
 	size_t i, n_hits, n_bytes;
 	int rc;
 
-	if (first > h->info.n_queries || n > h->info.n_queries - first ||
+	if (h->info.k == 0 || first > h->info.n_queries ||
+	    n > h->info.n_queries - first ||
 	    !vs_mul_size(n, h->info.k, &n_hits) ||
 	    !vs_mul_size(n_hits, VS_HITS_RECORD, &n_bytes))
 		return vs_fail(err, VS_EINTERNAL,
-			       "%s: queries from %" PRIu64 " wanted of "
-			       "%" PRIu64,
-			       path, first, h->info.n_queries);
-	rc = vs_cont_read(ctx, h->cont, &h->span,
-			  first * h->info.k * VS_HITS_RECORD, hits, n_bytes,
-			  err);
-	for (i = 0; rc == 0 && i < n_hits; i++) {
-		const uint8_t *p = (const uint8_t *)&hits[i];
-		uint64_t id = vs_get_le64(p), key = vs_get_le64(p + 8);
-
-		hits[i].id = id;
-		hits[i].key = (int64_t)key;
-	}
+			       "%s: %u hits of queries from %" PRIu64
+			       " wanted of %" PRIu64,
+			       path, h->info.k, first, h->info.n_queries);
+	rc = vs_hits_get(ctx, h, first * h->info.k, n_hits, hits, err);
 	for (i = 0; rc == 0 && i < n; i++)
 		rc = vs_hits_check(path, &h->info, first + i,
 				   hits + i * h->info.k, VS_EDATA, err);

@@ -85,7 +85,7 @@ int vs_hits_info_check(const char *path, const struct vs_hits_info *info,
 	if (info->n_queries > ROWS_MAX)
 		return fail_field(path, "n_queries", info->n_queries, code,
 				  err);
-	if (info->k < 1 || info->k > VS_K_MAX)
+	if (info->k > VS_K_MAX)
 		return fail_field(path, "k", info->k, code, err);
 	if (info->dim < 1 || info->dim > VS_DIM_MAX)
 		return fail_field(path, "dim", info->dim, code, err);

@@ -19,6 +19,7 @@ struct vs_sink {
 	struct vs_hits_writer *vsh; /* or */
 	struct vs_out *out;
 	struct vs_sink_usbin *usbin; /* distances, or NULL */
+	struct vs_sink_range *range; /* lists for usbin, or NULL */
 	struct vs_hasher *hash; /* of the bytes written */
 	uint64_t n_bytes;
 	struct vs_buf buf;	  /* bytes not yet written */
@@ -58,11 +59,15 @@ static int open_sink(struct vs_ctx *ctx, struct vs_sink *s,
 		return vs_hits_create(ctx, s->path, info, fingerprint, &s->vsh,
 				      err);
 	rc = check_info(s, err);
+	if (rc == 0 && info->k == 0)
+		rc = vs_hits_format_check_lists(s->path, s->format, err);
 	if (rc == 0)
 		rc = vs_hasher_create(ctx, &s->hash, err);
 	if (rc == 0)
 		rc = vs_out_create(ctx, s->path, &s->out, err);
-	if (rc == 0 && s->format == VS_HITS_USBIN)
+	if (rc == 0 && s->format == VS_HITS_USBIN && info->k == 0)
+		rc = vs_sink_range_create(ctx, s->path, info, &s->range, err);
+	else if (rc == 0 && s->format == VS_HITS_USBIN)
 		rc = vs_sink_usbin_create(ctx, s->out, info, &s->buf,
 					  &s->usbin, err);
 	if (rc == 0 && s->format == VS_HITS_NPY)
@@ -164,9 +169,22 @@ static int put_fvecs(struct vs_ctx *ctx, struct vs_sink *s,
 	return rc;
 }
 
+/* All hits of a query but its pads. */
+static struct vs_sink_slice real_hits(const struct vs_sink *s,
+				      const struct vs_hit *hits)
+{
+	struct vs_sink_slice r = { .query = s->n_done, .hits = hits };
+
+	while (r.to < s->info.k && hits[r.to].id != VS_ID_NONE)
+		r.to++;
+	return r;
+}
+
 static int put_query(struct vs_ctx *ctx, struct vs_sink *s,
 		     const struct vs_hit *hits, struct vs_err *err)
 {
+	struct vs_sink_slice real = real_hits(s, hits);
+
 	switch (s->format) {
 	case VS_HITS_IVECS:
 		return put_ivecs(ctx, s, hits, err);
@@ -179,11 +197,9 @@ static int put_query(struct vs_ctx *ctx, struct vs_sink *s,
 		return vs_sink_put_npy(ctx, s->path, &s->info, s->n_done, hits,
 				       &s->buf, err);
 	case VS_HITS_TSV:
-		return vs_sink_put_tsv(ctx, &s->info, s->n_done, hits, &s->buf,
-				       err);
+		return vs_sink_put_tsv(ctx, &s->info, &real, &s->buf, err);
 	case VS_HITS_JSONL:
-		return vs_sink_put_jsonl(ctx, &s->info, s->n_done, hits,
-					 &s->buf, err);
+		return vs_sink_put_jsonl(ctx, &s->info, &real, &s->buf, err);
 	case VS_HITS_AUTO:
 	case VS_HITS_VSH:
 		break;
@@ -199,6 +215,8 @@ int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
 
 	if (s->vsh != NULL)
 		return vs_hits_append(ctx, s->vsh, hits, n, err);
+	if (s->info.k == 0)
+		return vs_fail(err, VS_EINTERNAL, "%s: holds lists", s->path);
 	if (n > s->info.n_queries - s->n_done)
 		return vs_fail(err, VS_EINTERNAL,
 			       "%s: hits of more than %" PRIu64 " queries",
@@ -213,6 +231,85 @@ int vs_sink_append(struct vs_ctx *ctx, struct vs_sink *s,
 		if (rc == 0 && s->buf.n >= FLUSH_BYTES)
 			rc = flush(ctx, s, err);
 	}
+	return rc;
+}
+
+/* One part of a list after another, since a list may be long. */
+static int put_slices(struct vs_ctx *ctx, struct vs_sink *s,
+		      const struct vs_hit *hits, uint32_t n, bool values,
+		      struct vs_err *err)
+{
+	struct vs_sink_slice part = { .query = s->n_done, .hits = hits };
+	int rc = 0;
+
+	do {
+		part.to = n - part.from > VS_HITS_CHUNK ?
+				  part.from + VS_HITS_CHUNK : n;
+		if (s->format == VS_HITS_TSV)
+			rc = vs_sink_put_tsv(ctx, &s->info, &part, &s->buf,
+					     err);
+		else if (values)
+			rc = vs_sink_put_values(ctx, &s->info, &part, &s->buf,
+						err);
+		else
+			rc = vs_sink_put_ids(ctx, &part, &s->buf, err);
+		if (rc == 0 && s->buf.n >= FLUSH_BYTES)
+			rc = flush(ctx, s, err);
+		part.from = part.to;
+	} while (rc == 0 && part.from < n);
+	return rc;
+}
+
+static int put_list(struct vs_ctx *ctx, struct vs_sink *s,
+		    const struct vs_hit *hits, uint32_t n, struct vs_err *err)
+{
+	int rc;
+
+	if (s->range != NULL)
+		return vs_sink_range_put(ctx, s->range, hits, n, err);
+	rc = put_slices(ctx, s, hits, n, false, err);
+	if (rc != 0 || s->format == VS_HITS_TSV)
+		return rc;
+	rc = put_slices(ctx, s, hits, n, true, err);
+	return rc == 0 ? vs_buf_printf(ctx, &s->buf, err, "]}\n") : rc;
+}
+
+int vs_sink_append_list(struct vs_ctx *ctx, struct vs_sink *s,
+			const struct vs_hit *hits, uint32_t n,
+			struct vs_err *err)
+{
+	int rc;
+
+	if (s->vsh != NULL)
+		return vs_hits_append_list(ctx, s->vsh, hits, n, err);
+	if (s->info.k != 0 || s->n_done == s->info.n_queries)
+		return vs_fail(err, VS_EINTERNAL,
+			       "%s: a list of query %" PRIu64 " of %" PRIu64,
+			       s->path, s->n_done, s->info.n_queries);
+	rc = vs_hits_check_list(s->path, &s->info, s->n_done, hits, n,
+				VS_EINTERNAL, err);
+	if (rc == 0)
+		rc = put_list(ctx, s, hits, n, err);
+	s->n_done++;
+	return rc;
+}
+
+/* The lists of a usbin file, which are there only now. */
+static int put_range(struct vs_ctx *ctx, struct vs_sink *s, struct vs_err *err)
+{
+	size_t got = 1;
+	uint8_t *room = vs_alloc(ctx, FLUSH_BYTES, 1, "read buffer", err);
+	int rc = room == NULL ? VS_ENOMEM : 0;
+
+	while (rc == 0 && got > 0) {
+		rc = vs_sink_range_next(ctx, s->range, room, FLUSH_BYTES, &got,
+					err);
+		if (rc == 0)
+			rc = vs_buf_append(ctx, &s->buf, room, got, err);
+		if (rc == 0)
+			rc = flush(ctx, s, err);
+	}
+	vs_free(ctx, room);
 	return rc;
 }
 
@@ -276,6 +373,8 @@ static int finish(struct vs_ctx *ctx, struct vs_sink *s, enum vs_publish how,
 			       "%s: hits of %" PRIu64 " of %" PRIu64 " queries",
 			       s->path, s->n_done, s->info.n_queries);
 	rc = flush(ctx, s, err);
+	if (rc == 0 && s->range != NULL)
+		rc = put_range(ctx, s, err);
 	if (rc == 0 && s->usbin != NULL)
 		rc = vs_sink_usbin_finish(ctx, s->usbin, s->hash, &s->n_bytes,
 					  err);
@@ -306,6 +405,7 @@ void vs_sink_abort(struct vs_ctx *ctx, struct vs_sink *s)
 		return;
 	vs_hits_abort(ctx, s->vsh);
 	vs_sink_usbin_destroy(ctx, s->usbin);
+	vs_sink_range_destroy(ctx, s->range);
 	vs_out_abort(ctx, s->out);
 	vs_hasher_destroy(ctx, s->hash);
 	vs_buf_free(ctx, &s->buf);

@@ -56,11 +56,25 @@ int vs_hits_format_of(const char *path, enum vs_hits_format *f,
 		       path);
 }
 
+int vs_hits_format_check_lists(const char *path, enum vs_hits_format f,
+			       struct vs_err *err)
+{
+	if (f != VS_HITS_IVECS && f != VS_HITS_FVECS && f != VS_HITS_NPY)
+		return 0;
+	return vs_fail(err, VS_EUSAGE,
+		       "%s: %s holds as many results of each query, and those "
+		       "within a radius are not; expected vsh, usbin, tsv or "
+		       "jsonl; or give -k for the nearest of them, padded",
+		       path, vs_hits_format_name(f));
+}
+
 uint64_t vs_hits_format_bytes(enum vs_hits_format f, uint64_t n_queries,
 			      uint32_t k)
 {
 	uint64_t n = n_queries * k;
 
+	if (k == 0)
+		return 0;
 	switch (f) {
 	case VS_HITS_IVECS:
 	case VS_HITS_FVECS:

@@ -54,6 +54,7 @@ void vs_batch_destroy(struct vs_ctx *ctx, struct vs_batch *b)
 {
 	if (b == NULL)
 		return;
+	vs_lists_destroy(ctx, b);
 	vs_free(ctx, b->own_bytes);
 	vs_free(ctx, b->pq_tables);
 	vs_free(ctx, b->pq_query);
@@ -107,7 +108,10 @@ static int finish_query(void *arg, size_t i, unsigned thread,
 
 	(void)thread;
 	(void)err;
-	vs_topk_finish(&b->query[i].top);
+	if (b->lists != NULL)
+		vs_list_finish(&b->query[i]);
+	else
+		vs_topk_finish(&b->query[i].top);
 	return 0;
 }
 
@@ -127,7 +131,7 @@ int vs_batch_finish(struct vs_ctx *ctx, struct vs_batch *b,
 			memmove(b->where + i * k, b->query[i].top.where,
 				k * sizeof(*b->where));
 	}
-	*hits = b->slots;
+	*hits = b->lists != NULL ? NULL : b->slots;
 	return rc;
 }
 

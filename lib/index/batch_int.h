@@ -20,7 +20,8 @@ enum vs_batch_way {
  * same time: the heap is changed under the lock, and limit, the key of its
  * worst, is read without it; a stale limit only lets more rows through. */
 struct vs_query {
-	struct vs_topk top;
+	struct vs_topk top; /* of lists: slots, grown; k is their room */
+	struct vs_lists *lists; /* NULL: the k best */
 	atomic_int_fast64_t limit;
 	atomic_flag lock;
 	int64_t norm2_i; /* of byte queries: of the bytes as panels hold them */
@@ -46,6 +47,7 @@ struct vs_batch {
 	struct vs_hit *slots;   /* [n_queries][vs_topk_slots(k)] */
 	uint64_t *where;        /* the same, or NULL */
 	atomic_uint_fast64_t n_distances;
+	struct vs_lists *lists; /* NULL: the k best of each query */
 };
 
 /* The scratch of a thread. */
@@ -100,6 +102,17 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 /* Offers a row; true when the limit may have changed. */
 bool vs_query_take(struct vs_query *q, int64_t key, uint64_t id,
 		   uint64_t where);
+
+/* batch_list.c: states of lists for all queries; sorts one. */
+int vs_lists_create(struct vs_ctx *ctx, struct vs_batch *b,
+		    struct vs_err *err) VS_MUST_CHECK;
+void vs_lists_destroy(struct vs_ctx *ctx, struct vs_batch *b);
+/* Keeps a hit, under the lock of its query. */
+void vs_list_push(struct vs_query *q, int64_t key, uint64_t id);
+void vs_list_finish(struct vs_query *q);
+/* VS_ENOMEM when a hit could not be kept. */
+int vs_lists_check(const struct vs_lists *lists,
+		   struct vs_err *err) VS_MUST_CHECK;
 
 /* Panels first.. of the piece as panels of f32, into worker->wide. */
 int vs_batch_expand(const struct vs_ctx *ctx, const struct vs_batch *b,

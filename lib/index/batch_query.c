@@ -70,8 +70,9 @@ static int prepare_query(void *arg, size_t i, unsigned thread,
 			       b->where + i * vs_topk_slots(b->spec.k);
 	q->top.k = b->spec.k;
 	q->top.n = 0;
-	q->top.limit = VS_KEY_WORST;
-	atomic_init(&q->limit, VS_KEY_WORST);
+	q->top.limit = b->spec.within ? b->spec.radius : VS_KEY_WORST;
+	q->lists = NULL;
+	atomic_init(&q->limit, q->top.limit);
 	atomic_flag_clear(&q->lock);
 	if (b->floats == NULL)
 		prepare_bytes(b, i);
@@ -85,6 +86,7 @@ int vs_batch_prepare(struct vs_ctx *ctx, struct vs_batch *b, struct vs_err *err)
 {
 	const struct vs_rows *q = &b->spec.queries;
 	bool i8 = b->spec.dtype == VS_I8;
+	int rc;
 
 	b->way = choose_way(&b->spec);
 	b->similarity = vs_metric_is_similarity(b->spec.metric);
@@ -103,7 +105,8 @@ int vs_batch_prepare(struct vs_ctx *ctx, struct vs_batch *b, struct vs_err *err)
 		b->bytes = i8 ? b->own_bytes : q->p;
 	else
 		b->floats = q->p;
-	return vs_par_for(ctx, (size_t)q->n, prepare_query, b, err);
+	rc = vs_par_for(ctx, (size_t)q->n, prepare_query, b, err);
+	return rc == 0 && b->spec.k == 0 ? vs_lists_create(ctx, b, err) : rc;
 }
 
 static int code_query(void *arg, size_t i, unsigned thread, struct vs_err *err)

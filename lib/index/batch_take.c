@@ -23,6 +23,11 @@ bool vs_query_take(struct vs_query *q, int64_t key, uint64_t id, uint64_t where)
 	if (key > atomic_load_explicit(&q->limit, memory_order_relaxed))
 		return false;
 	vs_spin_lock(&q->lock);
+	if (q->lists != NULL) {
+		vs_list_push(q, key, id);
+		vs_spin_unlock(&q->lock);
+		return false;
+	}
 	changed = vs_topk_push(&q->top, key, id, where);
 	if (changed)
 		atomic_store_explicit(&q->limit, q->top.limit,
@@ -273,5 +278,5 @@ int vs_group_filter(const struct vs_ctx *ctx, struct vs_batch *b,
 	for (i = 0; i < g->n; i++)
 		if (g->changed >> i & 1)
 			vs_group_limit(b, g, i);
-	return rc;
+	return rc == 0 && b->lists != NULL ? vs_lists_check(b->lists, err) : rc;
 }

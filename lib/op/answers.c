@@ -63,7 +63,7 @@ static int open_hits(struct vs_ctx *ctx, struct vs_answers *a,
 }
 
 static int open_usbin(struct vs_ctx *ctx, struct vs_answers *a,
-		      bool allow_range, struct vs_err *err)
+		      struct vs_err *err)
 {
 	int rc = vs_usbin_open(ctx, a->path, &a->usbin, err);
 
@@ -71,13 +71,7 @@ static int open_usbin(struct vs_ctx *ctx, struct vs_answers *a,
 		return rc;
 	a->n_queries = vs_usbin_queries(a->usbin);
 	a->n_columns = vs_usbin_k(a->usbin);
-	if (a->n_columns != 0 || allow_range)
-		return 0;
-	return vs_fail(err, VS_EDATA,
-		       "%s: is the truth of a range search, %" PRIu64
-		       " queries with %" PRIu64 " results in all; expected k "
-		       "results of each query; give it with --truth",
-		       a->path, a->n_queries, vs_usbin_total(a->usbin));
+	return 0;
 }
 
 static bool ends_with(const char *path, const char *tail)
@@ -87,7 +81,7 @@ static bool ends_with(const char *path, const char *tail)
 	return n >= m && strcmp(path + n - m, tail) == 0;
 }
 
-int vs_answers_open(struct vs_ctx *ctx, const char *path, bool allow_range,
+int vs_answers_open(struct vs_ctx *ctx, const char *path,
 		    struct vs_answers *out, struct vs_err *err)
 {
 	int rc;
@@ -97,7 +91,7 @@ int vs_answers_open(struct vs_ctx *ctx, const char *path, bool allow_range,
 	if (ends_with(path, ".vsh"))
 		rc = open_hits(ctx, out, err);
 	else if (ends_with(path, ".usbin") || ends_with(path, ".usbin.zst"))
-		rc = open_usbin(ctx, out, allow_range, err);
+		rc = open_usbin(ctx, out, err);
 	else
 		rc = open_vecs(ctx, out, err);
 	if (rc == VS_EDATA && out->vecs == NULL && out->usbin == NULL &&
@@ -208,6 +202,7 @@ int vs_answers_distances(struct vs_ctx *ctx, struct vs_answers *a,
 
 void vs_answers_close(struct vs_ctx *ctx, struct vs_answers *a)
 {
+	vs_answers_end_lists(ctx, a);
 	vs_hits_close(ctx, a->hits);
 	vs_usbin_close(ctx, a->usbin);
 	vs_vecs_close(ctx, a->vecs);

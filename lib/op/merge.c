@@ -5,10 +5,12 @@
  * query is in merge_kway.c.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "merge_kway.h"
+#include "merge_lists.h"
 #include "merge_parts.h"
 #include "op_int.h"
 #include "vs/mem.h"
@@ -267,16 +269,34 @@ static int merge_all(struct merge *m, struct vs_err *err)
 	return rc;
 }
 
+static int list_clash(void *arg, uint64_t query, const struct vs_kway_clash *c,
+		      struct vs_err *err)
+{
+	return refuse_clash(arg, query, c, err);
+}
+
+static int merge_lists(struct merge *m, struct vs_err *err)
+{
+	const struct vs_merge_lists lists = {
+		.ctx = m->ctx, .parts = &m->parts, .sink = m->sink,
+		.old = m->old, .out = m->args->out, .clash = list_clash,
+		.arg = m,
+	};
+
+	return vs_merge_lists(&lists, err);
+}
+
 static int merge_blocks(struct merge *m, struct vs_err *err)
 {
 	enum vs_verify verify = m->ctx->verify;
-	int rc = alloc_block(m, err);
+	bool lists = m->parts.info.k == 0;
+	int rc = lists ? 0 : alloc_block(m, err);
 
 	/* Parts that do not stay open were verified when they were first. */
 	if (verify > VS_VERIFY_TOUCH)
 		m->ctx->verify = VS_VERIFY_TOUCH;
 	if (rc == 0)
-		rc = merge_all(m, err);
+		rc = lists ? merge_lists(m, err) : merge_all(m, err);
 	m->ctx->verify = verify;
 	return rc;
 }
@@ -332,14 +352,18 @@ static int recheck(struct merge *m, struct vs_err *err)
 static int report(struct merge *m, bool already, struct vs_err *err)
 {
 	const struct vs_merge_parts *p = &m->parts;
-	char rows[VS_COUNT_TEXT_MAX], list[VS_MERGE_LIST_MAX];
+	char rows[VS_COUNT_TEXT_MAX], list[VS_MERGE_LIST_MAX], k[32];
 	uint32_t n = p->info.n_shards;
 
+	if (p->info.k == 0)
+		snprintf(k, sizeof(k), "all within the radius");
+	else
+		snprintf(k, sizeof(k), "k %u", p->info.k);
 	vs_ctx_log(m->ctx, VS_LOG_INFO,
-		   "%s: %s%u of %u shards, %s rows; %" PRIu64 " queries, k %u",
+		   "%s: %s%u of %u shards, %s rows; %" PRIu64 " queries, %s",
 		   m->args->out, already ? "already done: " : "",
 		   n - p->n_missing, n, vs_format_count(p->n_rows, rows),
-		   p->info.n_queries, p->info.k);
+		   p->info.n_queries, k);
 	if (p->n_missing == 0)
 		return 0;
 	return vs_fail(err, VS_EPARTIAL,
@@ -354,7 +378,7 @@ static int plan(struct merge *m, enum vs_hits_format format, bool already,
 {
 	struct vs_plan *p = m->args->plan;
 	const struct vs_hits_info *info = &m->parts.info;
-	int rc = alloc_block(m, err);
+	int rc = info->k == 0 ? 0 : alloc_block(m, err);
 
 	if (rc != 0)
 		return rc;
@@ -387,6 +411,10 @@ static int run(struct merge *m, struct vs_err *err)
 		return rc;
 	already = rc == 1;
 	rc = 0;
+	if (m->parts.info.k == 0)
+		rc = vs_hits_format_check_lists(m->args->out, format, err);
+	if (rc != 0)
+		return rc;
 	m->ctx->work.already = already;
 	m->ctx->work.n_rows = m->parts.n_rows;
 	m->ctx->work.n_queries = m->parts.info.n_queries;

@@ -366,10 +366,39 @@ static int check_missing(struct vs_ctx *ctx, const struct vs_merge_parts *p,
 	return rc;
 }
 
+/* Lists of all hits within a radius go with lists only. */
+static int check_lists(const struct vs_merge_parts *p, uint32_t k,
+		       struct vs_err *err)
+{
+	const struct vs_merge_part *a = &p->part[0], *b;
+	size_t i;
+
+	for (i = 1; i < p->n; i++) {
+		b = &p->part[i];
+		if ((a->k == 0) != (b->k == 0))
+			return vs_fail(err, VS_EDATA,
+				       "%s: holds all hits within a radius, %s "
+				       "at most %u a query; query one of them "
+				       "again, with or without -k",
+				       (a->k == 0 ? a : b)->path,
+				       (a->k == 0 ? b : a)->path,
+				       a->k == 0 ? b->k : a->k);
+	}
+	if (a->k == 0 && k != 0)
+		return vs_fail(err, VS_EUSAGE,
+			       "k is %u, but %s holds all hits within a "
+			       "radius; leave out -k, or query again with it",
+			       k, a->path);
+	return 0;
+}
+
 static int choose_k(struct vs_merge_parts *p, uint32_t k, struct vs_err *err)
 {
 	size_t i, least = 0;
+	int rc = check_lists(p, k, err);
 
+	if (rc != 0)
+		return rc;
 	for (i = 0; i < p->n; i++) {
 		if (k == 0 && p->part[i].k != p->part[0].k)
 			return vs_fail(err, VS_EUSAGE,
@@ -419,16 +448,35 @@ int vs_merge_parts_open(struct vs_ctx *ctx, const struct vs_merge_args *args,
 	return rc;
 }
 
-int vs_merge_parts_read(struct vs_ctx *ctx, struct vs_merge_parts *p, size_t i,
-			uint64_t first, size_t n, struct vs_hit *hits,
-			struct vs_err *err)
+/* What is read of a part. */
+struct reading {
+	uint64_t first;
+	size_t n;
+	uint64_t *start; /* of lists */
+	bool starts;	 /* only these */
+	struct vs_hit *hits;
+};
+
+static int read_of(struct vs_ctx *ctx, struct vs_hits *h,
+		   const struct reading *r, struct vs_err *err)
+{
+	if (r->starts)
+		return vs_hits_starts(ctx, h, r->first, r->n, r->start, err);
+	if (r->start != NULL)
+		return vs_hits_lists(ctx, h, r->first, r->n, r->start, r->hits,
+				     err);
+	return vs_hits_read(ctx, h, r->first, r->n, r->hits, err);
+}
+
+static int read_part(struct vs_ctx *ctx, const struct vs_merge_parts *p,
+		     size_t i, const struct reading *r, struct vs_err *err)
 {
 	const struct vs_merge_part *part = &p->part[i];
 	struct vs_hits *h;
 	int rc;
 
 	if (part->hits != NULL)
-		return vs_hits_read(ctx, part->hits, first, n, hits, err);
+		return read_of(ctx, part->hits, r, err);
 	rc = vs_hits_open(ctx, part->path, &h, err);
 	if (rc != 0)
 		return rc;
@@ -436,13 +484,42 @@ int vs_merge_parts_read(struct vs_ctx *ctx, struct vs_merge_parts *p, size_t i,
 			    &part->fingerprint) &&
 	    vs_hits_info(h)->n_queries == p->info.n_queries &&
 	    vs_hits_info(h)->k == part->k)
-		rc = vs_hits_read(ctx, h, first, n, hits, err);
+		rc = read_of(ctx, h, r, err);
 	else
 		rc = vs_fail(err, VS_EDATA,
 			     "%s: was replaced while it was merged; run again",
 			     part->path);
 	vs_hits_close(ctx, h);
 	return rc;
+}
+
+int vs_merge_parts_read(struct vs_ctx *ctx, struct vs_merge_parts *p, size_t i,
+			uint64_t first, size_t n, struct vs_hit *hits,
+			struct vs_err *err)
+{
+	const struct reading r = { .first = first, .n = n, .hits = hits };
+
+	return read_part(ctx, p, i, &r, err);
+}
+
+int vs_merge_parts_starts(struct vs_ctx *ctx, struct vs_merge_parts *p,
+			  size_t i, uint64_t first, size_t n, uint64_t *start,
+			  struct vs_err *err)
+{
+	const struct reading r = { .first = first, .n = n, .start = start,
+				   .starts = true };
+
+	return read_part(ctx, p, i, &r, err);
+}
+
+int vs_merge_parts_lists(struct vs_ctx *ctx, struct vs_merge_parts *p,
+			 size_t i, uint64_t first, size_t n, uint64_t *start,
+			 struct vs_hit *hits, struct vs_err *err)
+{
+	const struct reading r = { .first = first, .n = n, .start = start,
+				   .hits = hits };
+
+	return read_part(ctx, p, i, &r, err);
 }
 
 const char *vs_merge_list(const uint32_t *numbers, uint32_t n,

@@ -39,6 +39,13 @@ int vs_merge_parts_open(struct vs_ctx *ctx, const struct vs_merge_args *args,
 int vs_merge_parts_read(struct vs_ctx *ctx, struct vs_merge_parts *p, size_t i,
 			uint64_t first, size_t n, struct vs_hit *hits,
 			struct vs_err *err) VS_MUST_CHECK;
+/* Of parts whose k is 0: as vs_hits_starts and vs_hits_lists. */
+int vs_merge_parts_starts(struct vs_ctx *ctx, struct vs_merge_parts *p,
+			  size_t i, uint64_t first, size_t n, uint64_t *start,
+			  struct vs_err *err) VS_MUST_CHECK;
+int vs_merge_parts_lists(struct vs_ctx *ctx, struct vs_merge_parts *p,
+			 size_t i, uint64_t first, size_t n, uint64_t *start,
+			 struct vs_hit *hits, struct vs_err *err) VS_MUST_CHECK;
 /* "3, 5 and 7", at most a few numbers and how many more. */
 #define VS_MERGE_LIST_MAX 128
 const char *vs_merge_list(const uint32_t *numbers, uint32_t n,

@@ -8,22 +8,26 @@
 #define QUERIES_MAX (1u << 20) /* of one block */
 #define CANDIDATES_MAX (1u << 20) /* of a query, before they are refined */
 
-static const struct vs_cont_head *head_of(const struct vs_search *s)
-{
-	return vs_shard_head(s->target.shard[0]);
-}
-
-static const struct vs_transform *transform_of(const struct vs_search *s)
-{
-	return vs_shard_transform(s->target.shard[0]);
-}
-
 struct vs_cont_head vs_search_wants(const struct vs_search *s)
 {
-	struct vs_cont_head head = *head_of(s);
+	struct vs_cont_head head = *vs_search_head(s);
 
 	head.dtype = vs_shard_dtype(s->target.shard[0]);
 	return head;
+}
+
+/* Parts with other parameters or another radius are no parts of one search. */
+static char *params_text(const struct vs_search *s, struct vs_err *err)
+{
+	const struct vs_shard *first = s->target.shard[0];
+	char radius[VS_KEY_TEXT_MAX];
+
+	if (!s->args->within)
+		return vs_strdup(s->ctx, s->params.text, err);
+	vs_key_text(vs_search_head(s)->metric, vs_shard_dtype(first),
+		    s->radius, radius);
+	return vs_asprintf(s->ctx, err, "%s%sradius=%s", s->params.text,
+			   s->params.text[0] != '\0' ? "," : "", radius);
 }
 
 /* All but the queries. */
@@ -34,8 +38,8 @@ int vs_search_info(struct vs_search *s, struct vs_err *err)
 	size_t i;
 
 	info->k = s->args->k;
-	info->dim = head_of(s)->dim;
-	info->metric = head_of(s)->metric;
+	info->dim = vs_search_head(s)->dim;
+	info->metric = vs_search_head(s)->metric;
 	info->dtype = vs_shard_dtype(first);
 	info->model = *vs_shard_model(first);
 	info->collection = s->target.collection;
@@ -44,7 +48,7 @@ int vs_search_info(struct vs_search *s, struct vs_err *err)
 	info->index = vs_strdup(s->ctx, vs_shard_index(first)->text, err);
 	if (info->index == NULL)
 		return VS_ENOMEM;
-	info->params = vs_strdup(s->ctx, s->params.text, err);
+	info->params = params_text(s, err);
 	if (info->params == NULL)
 		return VS_ENOMEM;
 	info->sources = vs_zalloc(s->ctx, s->target.n, sizeof(*info->sources),
@@ -118,12 +122,12 @@ int vs_search_name_output(struct vs_search *s, enum vs_hits_format format,
 uint64_t vs_search_query_bytes(const struct vs_search *s)
 {
 	uint32_t dim = vs_shard_dim(s->target.shard[0]);
-	uint64_t row = (uint64_t)head_of(s)->dim *
+	uint64_t row = (uint64_t)vs_search_head(s)->dim *
 		       vs_dtype_size(s->queries.form.to);
 	uint32_t candidates = s->args->k * s->params.kfactor;
 	uint64_t n = vs_batch_bytes_per_query(s->args->k, dim);
 
-	if (transform_of(s) != NULL)
+	if (vs_search_transform(s) != NULL)
 		row += (uint64_t)dim * sizeof(float);
 	if (vs_shard_refines(s->target.shard[0]))
 		n += vs_batch_bytes_per_query(candidates, dim) +
@@ -142,101 +146,11 @@ static uint64_t block_queries(const struct vs_search *s)
 	return n == 0 ? 1 : n;
 }
 
-/* Ranks the candidates of *b by whole rows, into a batch that takes its place.
- */
-static int refine(struct vs_search *s, const struct vs_rows *rows,
-		  struct vs_batch **b, struct vs_err *err)
-{
-	const struct vs_batch_spec spec = {
-		.metric = head_of(s)->metric,
-		.dtype = vs_shard_dtype(s->target.shard[0]),
-		.queries = *rows,
-		.k = s->args->k,
-	};
-	struct vs_settle found = { .n = s->args->k * s->params.kfactor };
-	struct vs_batch *fine;
-	int rc = vs_batch_finish(s->ctx, *b, &found.hits, err);
-
-	if (rc == 0)
-		rc = vs_batch_create(s->ctx, &spec, &fine, err);
-	if (rc != 0)
-		return rc;
-	found.where = vs_batch_where(*b);
-	rc = vs_shards_refine(s->ctx, s->target.shard, s->target.n, &found,
-			      fine, err);
-	vs_batch_destroy(s->ctx, *b);
-	*b = fine;
-	return rc;
-}
-
-static int search_turned(struct vs_search *s, const struct vs_rows *rows,
-			 uint32_t *cells, struct vs_err *err)
-{
-	struct vs_batch_spec spec = {
-		.metric = head_of(s)->metric,
-		.dtype = vs_shard_row_dtype(s->target.shard[0]),
-		.queries = *rows,
-		.k = s->args->k,
-	};
-	struct vs_batch *b;
-	const struct vs_hit *hits;
-	double start = vs_host_secs();
-	size_t i;
-	int rc;
-
-	if (vs_shard_refines(s->target.shard[0])) {
-		spec.k *= s->params.kfactor;
-		spec.keep_where = true;
-	}
-	rc = vs_batch_create(s->ctx, &spec, &b, err);
-	if (rc != 0)
-		return rc;
-	if (s->coarse != NULL)
-		rc = vs_coarse_probe(s->ctx, s->coarse, spec.metric, rows,
-				     s->params.nprobe, cells, err);
-	for (i = 0; rc == 0 && i < s->target.n; i++)
-		rc = vs_shard_scan(s->ctx, s->target.shard[i], (uint32_t)i, b,
-				   rows->n, cells, s->params.nprobe, err);
-	if (rc == 0)
-		s->report->n_distances += vs_batch_distances(b);
-	if (rc == 0 && spec.keep_where)
-		rc = refine(s, rows, &b, err);
-	if (rc == 0)
-		rc = vs_batch_finish(s->ctx, b, &hits, err);
-	if (rc == 0) {
-		s->report->secs_search += vs_host_secs() - start;
-		rc = vs_sink_append(s->ctx, s->sink, hits, rows->n, err);
-	}
-	vs_batch_destroy(s->ctx, b);
-	return rc;
-}
-
-int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
-		   uint32_t *cells, struct vs_err *err)
-{
-	const struct vs_transform *t = transform_of(s);
-	struct vs_rows turned = { NULL, rows->n, 0, VS_F32 };
-	float *p;
-	int rc;
-
-	if (t == NULL)
-		return search_turned(s, rows, cells, err);
-	p = vs_alloc(s->ctx, rows->n, t->d_out * sizeof(*p), "queries", err);
-	if (p == NULL)
-		return VS_ENOMEM;
-	turned.p = p;
-	turned.dim = t->d_out;
-	rc = vs_transform_apply(s->ctx, t, rows, s->queries.form.name, p, err);
-	if (rc == 0)
-		rc = search_turned(s, &turned, cells, err);
-	vs_free(s->ctx, p);
-	return rc;
-}
-
 static int search_blocks(struct vs_search *s, struct vs_err *err)
 {
 	uint64_t most = block_queries(s), first, n = s->info.n_queries;
-	struct vs_rows rows = { NULL, 0, head_of(s)->dim, s->queries.form.to };
+	struct vs_rows rows = { NULL, 0, vs_search_head(s)->dim,
+				s->queries.form.to };
 	uint32_t *cells;
 	void *p;
 	int rc = 0;
@@ -302,6 +216,23 @@ static void warn_of_nprobe(const struct vs_search *s)
 			   s->args->params, s->args->target, index->nlist);
 }
 
+static int check_radius(struct vs_search *s, struct vs_err *err)
+{
+	const struct vs_shard *first = s->target.shard[0];
+
+	if (!s->args->within)
+		return 0;
+	if (s->args->k == 0 && vs_shard_refines(first))
+		return vs_fail(err, VS_EUSAGE,
+			       "%s: %s ranks the nearest by code again, and "
+			       "which rows lie within a radius is not known by "
+			       "code; give -k for those of the candidates that "
+			       "do, or search an index that does not refine",
+			       s->args->target, vs_shard_index(first)->text);
+	return vs_radius_key(vs_search_head(s)->metric, vs_shard_dtype(first),
+			     s->args->radius, &s->radius, err);
+}
+
 int vs_search_open(struct vs_search *s, struct vs_err *err)
 {
 	int rc;
@@ -324,6 +255,9 @@ int vs_search_open(struct vs_search *s, struct vs_err *err)
 			       (unsigned long long)s->args->k *
 				       s->params.kfactor, CANDIDATES_MAX);
 	warn_of_nprobe(s);
+	rc = check_radius(s, err);
+	if (rc != 0)
+		return rc;
 	if (s->args->k > s->target.n_rows)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,
 			   "k is %u but %s holds %llu rows; results are padded "
@@ -338,7 +272,7 @@ int vs_search_coarse(struct vs_search *s, struct vs_err *err)
 	struct vs_rows centroids = { vs_shard_centroids(first),
 				     vs_shard_index(first)->nlist,
 				     vs_shard_dim(first), VS_F32 };
-	enum vs_dtype rows = transform_of(s) != NULL ? VS_F32 :
+	enum vs_dtype rows = vs_search_transform(s) != NULL ? VS_F32 :
 						       s->queries.form.to;
 
 	if (vs_shard_index(first)->family != VS_FAMILY_IVF)
@@ -394,7 +328,7 @@ static uint64_t bytes_beside(const struct vs_search *s,
 	uint64_t n = vs_sink_bytes(format, s->info.n_queries, s->args->k);
 
 	if (index->family == VS_FAMILY_IVF)
-		n += vs_coarse_bytes(index->nlist, head_of(s)->dim);
+		n += vs_coarse_bytes(index->nlist, vs_search_head(s)->dim);
 	return n;
 }
 
@@ -412,8 +346,8 @@ static int plan(struct vs_search *s, enum vs_hits_format format,
 	vs_op_plan(p, "shards", s->out);
 	vs_op_plan_hits(p, format, s->info.n_queries, s->args->k);
 	p->n_rows = s->target.n_rows;
-	p->dim = head_of(s)->dim;
-	p->dtype = head_of(s)->dtype;
+	p->dim = vs_search_head(s)->dim;
+	p->dtype = vs_search_head(s)->dtype;
 	p->n_passes = vs_div_up(s->info.n_queries, most);
 	p->memory = atomic_load(&s->ctx->mem_now) +
 		    most * vs_search_query_bytes(s);
@@ -429,6 +363,8 @@ static int run(struct vs_search *s, struct vs_err *err)
 
 	if (rc == 0 && format == VS_HITS_AUTO)
 		rc = vs_hits_format_of(s->out, &format, err);
+	if (rc == 0 && s->args->k == 0)
+		rc = vs_hits_format_check_lists(s->out, format, err);
 	if (rc == 0)
 		rc = already_done(s, format, err);
 	if (rc == 0 && s->args->io.plan != NULL)
@@ -454,12 +390,13 @@ static int run(struct vs_search *s, struct vs_err *err)
 int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 		struct vs_query_report *report, struct vs_err *err)
 {
-	struct vs_search s = { .ctx = ctx, .args = args, .report = report };
+	struct vs_search s = { .ctx = ctx, .args = args, .report = report,
+			       .list_most = UINT64_MAX };
 	double start = vs_host_secs();
 	int rc;
 
 	memset(report, 0, sizeof(*report));
-	if (args->k < 1 || args->k > VS_K_MAX)
+	if ((args->k < 1 && !args->within) || args->k > VS_K_MAX)
 		return vs_fail(err, VS_EUSAGE, "k is %u; expected 1 to %u",
 			       args->k, VS_K_MAX);
 	rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,

@@ -1,5 +1,5 @@
-/* query_int.h - what query.c and query_stream.c share: an opened target and
- * the search of a block of queries in it.
+/* query_int.h - what the files query*.c share: an opened target and the search
+ * of a block of queries in it.
  */
 #ifndef VS_OP_QUERY_INT_H
 #define VS_OP_QUERY_INT_H
@@ -14,6 +14,10 @@ struct vs_search {
 	struct vs_target target;
 	struct vs_op_queries queries; /* of a stream: only their form */
 	struct vs_params params;
+	int64_t radius;           /* of args->within, as a key */
+	uint64_t list_most; /* queries whose lists are found together */
+	uint64_t n_listed;  /* queries answered by lists */
+	uint32_t longest;   /* list of those that had no room */
 	struct vs_coarse *coarse; /* NULL for Flat */
 	char *out;                /* path of the output */
 	struct vs_hits_info info;
@@ -21,6 +25,18 @@ struct vs_search {
 	struct vs_sink *sink;
 	struct vs_query_report *report;
 };
+
+static inline const struct vs_cont_head *
+vs_search_head(const struct vs_search *s)
+{
+	return vs_shard_head(s->target.shard[0]);
+}
+
+static inline const struct vs_transform *
+vs_search_transform(const struct vs_search *s)
+{
+	return vs_shard_transform(s->target.shard[0]);
+}
 
 /* Opens the target and learns how it is to be searched. */
 int vs_search_open(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;

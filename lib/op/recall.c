@@ -247,12 +247,10 @@ static int open_distances(struct recall *r, struct vs_err *err)
 
 static int open_all(struct recall *r, struct vs_err *err)
 {
-	int rc = vs_answers_open(r->ctx, r->args->hits, false, &r->hits,
-				 err);
+	int rc = vs_answers_open(r->ctx, r->args->hits, &r->hits, err);
 
 	if (rc == 0)
-		rc = vs_answers_open(r->ctx, r->args->truth, true, &r->truth,
-				     err);
+		rc = vs_answers_open(r->ctx, r->args->truth, &r->truth, err);
 	if (rc != 0)
 		return rc;
 	if (r->hits.n_queries != r->truth.n_queries)
@@ -266,7 +264,16 @@ static int open_all(struct recall *r, struct vs_err *err)
 			       "%s: holds no queries; expected at least one",
 			       r->hits.path);
 	rc = check_infos(r, err);
-	return rc == 0 ? check_k(r->args->k, &r->hits, err) : rc;
+	if (rc != 0 || (r->hits.n_columns == 0 && r->truth.n_columns == 0))
+		return rc;
+	if (r->hits.n_columns == 0)
+		return vs_fail(err, VS_EDATA,
+			       "%s: is of a range search, %s holds %u true "
+			       "neighbours of each query; expected the truth "
+			       "of a range search, or hits of a search with -k",
+			       r->hits.path, r->truth.path,
+			       r->truth.n_columns);
+	return check_k(r->args->k, &r->hits, err);
 }
 
 /* What the truth of k neighbours needs. */

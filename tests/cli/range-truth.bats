@@ -193,8 +193,8 @@ setup() {
 	run -2 vs-eval recall -k 21 --truth r.usbin out/h.ivecs
 	[[ $output == *"k is 21; expected 1 to 20"* ]]
 	run -65 vs-eval recall --truth out/h.ivecs r.usbin
-	[[ $output == *"r.usbin: is the truth of a range search"* ]]
-	[[ $output == *"give it with --truth"* ]]
+	[[ $output == *"r.usbin: is of a range search, out/h.ivecs holds 20 "* ]]
+	[[ $output == *"expected the truth of a range search"* ]]
 	cp r.usbin out/r.bin
 	run -65 vs-eval recall --truth out/r.bin out/h.ivecs
 	[[ $output == *"vs-eval recall reads it as NAME.usbin"* ]]

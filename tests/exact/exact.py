@@ -28,6 +28,7 @@ FORMATS = {"f32": "fvecs", "f16": "npy", "u8": "bvecs", "i8": "i8bin"}
 # Of a value, and of the sum of magnitudes where products cancel.
 SEARCH = (1e-5, 1e-6)
 TRUTH = (2.0 ** -23, 1e-14)
+EXACT = (0, 0)
 
 
 class Wrong(Exception):
@@ -132,6 +133,28 @@ def check_query(metric, base, q, answer, tolerance):
     need(not better.any(), f"rows {np.flatnonzero(better)} are missing")
 
 
+def check_range(metric, base, q, answer, radius, tolerance):
+    """All rows within the radius and no other; how many."""
+    ids, values = answer
+    true, slack = brute(metric, base, q, tolerance)
+    sign = -1 if metric in ("ip", "cosine") else 1
+    need(len(set(ids)) == len(ids), f"ids {ids}")
+    pairs = [(sign * v, i) for v, i in zip(values, ids)]
+    need(pairs == sorted(pairs), f"not in order: {pairs}")
+    need(all(sign * v <= sign * radius for v in values), f"beyond {radius}")
+    if slack is None:
+        slack = np.zeros(len(true))
+    off = np.abs(np.array(values) - true[ids])
+    need((off <= slack[ids]).all(), f"values {values}, expected {true[ids]}")
+    missing = np.ones(len(base), bool)
+    missing[ids] = False
+    within = missing & (sign * true + slack < sign * radius)
+    if tolerance == EXACT:
+        within = missing & (sign * true <= sign * radius)
+    need(not within.any(), f"rows {np.flatnonzero(within)} are missing")
+    return len(ids)
+
+
 # ---- the tools --------------------------------------------------------------
 
 
@@ -153,6 +176,20 @@ def read_tsv(path):
             ids.append(int(i))
             values.append(float(value))
     return [answers[q] for q in sorted(answers)]
+
+
+def read_range(path):
+    """Lists of a usbin of range searches."""
+    with open(path, "rb") as f:
+        n, total = np.fromfile(f, "<i4", 2)
+        counts = np.fromfile(f, "<i4", n)
+        ids = np.fromfile(f, "<u4", total)
+        values = np.fromfile(f, "<f4", total)
+        need(f.read() == b"" and counts.sum() == total == len(values),
+             f"{path}: sizes")
+    ends = np.cumsum(counts)
+    return [(ids[e - c:e].tolist(), values[e - c:e].astype(float).tolist())
+            for c, e in zip(counts, ends)]
 
 
 def same(a, b):
@@ -243,6 +280,48 @@ class Case:
         self.query("fine.tsv", "fine.vss", "-p", f"kfactor={ROWS // K}")
         same("fine.tsv", "flat.tsv")
 
+    def ranges(self):
+        """Radii at a row, before and behind it; none and very many."""
+        self.run("vs-train", "-i", "IVF16,Flat", "-m", self.metric, "-o",
+                 "ivf.vsm", self.base_file)
+        self.run("vs-build", "-M", "ivf.vsm", "-o", "ivf.vss",
+                 self.base_file)
+        true = brute(self.metric, self.base, self.queries[9], SEARCH)[0]
+        sign = -1 if self.metric in ("ip", "cosine") else 1
+        order = np.sort(sign * true)
+        exact = self.dtype in ("u8", "i8") and self.metric != "cosine"
+        n = 0
+        for radius in (order[40], order[40] - exact, order[1500], order[0]):
+            radius = float(np.float32(sign * radius))
+            n += self.range(radius, EXACT if exact else SEARCH)
+        need(n > 1500, f"{n} results of all radii")
+
+    def range(self, radius, tolerance):
+        words = [f"--radius={radius!r}", "-o"]
+        for index, p in (("flat", ()), ("ivf", ("-p", "nprobe=16"))):
+            self.run("vs-query", *p, *words, "r" + index + ".usbin",
+                     index + ".vss", self.query_file)
+        same("rflat.usbin", "rivf.usbin")
+        answers = read_range("rflat.usbin")
+        need(len(answers) == QUERIES, f"{len(answers)} queries")
+        n = sum(check_range(self.metric, self.base, self.queries[q], answer,
+                            radius, tolerance)
+                for q, answer in enumerate(answers))
+        self.run("vs-query", *words, "rflat.vsh", "flat.vss", self.query_file)
+        self.run("vs-query", *words, "rflat.tsv", "flat.vss", self.query_file)
+        text = "".join(vsformat.lines(vsformat.File("rflat.vsh")))
+        with open("rflat.tsv") as f:
+            need(f.read() == text, "rflat.tsv and rflat.vsh differ")
+        self.run("vs-query", "-k", K, *words, "cut.usbin", "flat.vss",
+                 self.query_file)
+        with open("cut.usbin", "rb") as f:
+            head = np.fromfile(f, "<u4", 2).tolist()
+            cut = np.fromfile(f, "<u4", QUERIES * K).reshape(QUERIES, K)
+        need(head == [QUERIES, K], "head of cut.usbin")
+        need([one[one != 2 ** 32 - 1].tolist() for one in cut] ==
+             [ids[:K] for ids, _ in answers], "-k beside --radius")
+        return n
+
     def merged(self):
         shutil.rmtree("col", ignore_errors=True)
         tool("vs-shard", "create", "-q", "-c", "col", "--shards", 3, "--by",
@@ -287,6 +366,7 @@ def main():
                 tap.ok(f"{name}: IVF16,SQ8", lambda: case.coded("SQ8"))
                 tap.ok(f"{name}: IVF16,SQfp16", lambda: case.coded("SQfp16"))
             tap.ok(f"{name}: SQ8,RFlat", case.refined)
+            tap.ok(f"{name}: radius", case.ranges)
             if (metric, dtype) in merged:
                 tap.ok(f"{name}: merged shards", case.merged)
     print(f"1..{tap.n}")

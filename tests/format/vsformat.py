@@ -174,7 +174,7 @@ class File:
          self.fingerprint, self.rows, self.dim, self.k, metric, dtype, self.n,
          block, table, table_bytes, self.control, self.control_bytes
          ) = struct.unpack_from("<IIQQQ16s16sQIIIIIIQQQQ", b, 8)
-        need(version == 1 and incompatible == 0, "a newer version")
+        need(version == 1 and incompatible in (0, 1), "a newer version")
         need(size == len(b), f"{len(b)} of {size} bytes")
         self.end = 256 + 96 * self.n
         need(1 <= self.n <= 64 and table_bytes == 96 * self.n and
@@ -187,7 +187,9 @@ class File:
         self.kind, self.metric = KINDS[kind], METRICS[metric]
         self.dtype = DTYPES[dtype]
         need(self.rows <= 1 << 40 and 1 <= self.dim <= 65536, "rows or dim")
-        need(1 <= self.k <= 65536 if kind == 3 else self.k == 0, "k")
+        need(incompatible == 0 or kind == 3, "lists that are no hits")
+        need(1 <= self.k <= 65536 if kind == 3 and not incompatible else
+             self.k == 0, "k")
         self.strict = compatible == 0
         need(not self.strict or not any(b[136:248]), "reserved bytes")
         need(b[-24:] == b"VSFEND\r\n" + struct.pack("<QQ", size, self.hash),
@@ -695,6 +697,24 @@ def value_of(f, key):
     return "%.9g" % struct.unpack("<f", struct.pack("<I", bits))
 
 
+def starts_of(f):
+    """Where the hits of each query begin, and the end of the last."""
+    need(("LIST" in f.sections) == (f.k == 0), "LIST")
+    if f.k:
+        return [f.k * q for q in range(f.rows + 1)]
+    need(f.sections["LIST"].item == 8, "LIST: item size")
+    start = f.array("LIST", "Q", f.rows + 1)
+    need(start[0] == 0 and list(start) == sorted(start), "LIST: order")
+    need(all(b - a < 1 << 32 for a, b in zip(start, start[1:])),
+         "LIST: lengths")
+    return start
+
+
+def lines(f):
+    for q, rank, i, key in hits(f):
+        yield f"{q}\t{rank}\t{i}\t{value_of(f, key)}\n"
+
+
 def hits(f):
     """Yields (query, rank, id, key) without the paddings."""
     info = f.info()
@@ -705,13 +725,14 @@ def hits(f):
     need(shards == sorted(set(shards)) and
          all(s < int(info["n_shards"]) for s in shards), "INFO: sources")
     s = f.sections["HITS"]
-    need(s.item == 16 and s.count == f.rows * f.k, "HITS: sizes")
+    start = starts_of(f)
+    need(s.item == 16 and s.count == start[-1], "HITS: sizes")
     for q in range(f.rows):
-        one = s.bytes[16 * f.k * q:16 * f.k * (q + 1)]
+        one = s.bytes[16 * start[q]:16 * start[q + 1]]
         pairs = [(key, i) for i, key in struct.iter_unpack("<Qq", one)]
         real = [p for p in pairs if p[1] != M64]
         need(pairs[len(real):] == [((1 << 63) - 1, M64)] *
-             (f.k - len(real)), f"HITS: paddings of query {q}")
+             (f.k and f.k - len(real)), f"HITS: paddings of query {q}")
         need(real == sorted(set(real)), f"HITS: order of query {q}")
         for rank, (key, i) in enumerate(real):
             yield q, rank + 1, i, key
@@ -736,8 +757,7 @@ def main(command, *paths):
                 print(f"{path}: {f.kind}, {f.rows} rows, {f.dim} dimensions, "
                       f"{f.metric}, {f.dtype}, {f.n} sections")
             elif command == "hits":
-                for q, rank, i, key in hits(f):
-                    print(q, rank, i, value_of(f, key), sep="\t")
+                sys.stdout.writelines(lines(f))
             elif command == "rows":
                 for _, i, row in sorted(shard_rows(f), key=lambda r: r[1]):
                     print(i, *("%.9g" % v for v in row), sep="\t")

@@ -177,3 +177,35 @@ void samples_hits(struct vs_ctx *ctx, const char *path, uint64_t n, uint32_t k,
 	check(vs_hits_finish(ctx, w, VS_PUBLISH_REPLACE, &err), &err);
 	free(hits);
 }
+
+uint32_t samples_list(enum vs_metric metric, enum vs_dtype dtype, uint64_t q,
+		      struct vs_hit hits[SAMPLES_LIST_MAX])
+{
+	uint32_t n = (uint32_t)(3 * q % (SAMPLES_LIST_MAX + 1)), i;
+
+	if (n > 0)
+		samples_query(metric, dtype, q, n, hits);
+	for (i = 0; i < n && hits[i].id != VS_ID_NONE; i++)
+		;
+	return i;
+}
+
+void samples_lists(struct vs_ctx *ctx, const char *path, uint64_t n,
+		   enum vs_metric metric, enum vs_dtype dtype)
+{
+	struct vs_digest fingerprint = digest_of("lists");
+	struct vs_hit hits[SAMPLES_LIST_MAX];
+	struct vs_err err = {0};
+	struct vs_hits_writer *w;
+	struct vs_hits_info info;
+	uint64_t q;
+	uint32_t n_hits;
+
+	samples_info(&info, n, 0, metric, dtype);
+	check(vs_hits_create(ctx, path, &info, &fingerprint, &w, &err), &err);
+	for (q = 0; q < n; q++) {
+		n_hits = samples_list(metric, dtype, q, hits);
+		check(vs_hits_append_list(ctx, w, hits, n_hits, &err), &err);
+	}
+	check(vs_hits_finish(ctx, w, VS_PUBLISH_REPLACE, &err), &err);
+}

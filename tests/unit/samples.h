@@ -16,6 +16,14 @@ void samples_shard(struct vs_ctx *ctx, const char *path, uint64_t n_rows);
 void samples_hits(struct vs_ctx *ctx, const char *path, uint64_t n, uint32_t k,
 		  enum vs_metric metric, enum vs_dtype dtype);
 
+/* The same in lists, of 3 q % 7 hits for query q: those of samples_query for
+ * so large a k. */
+void samples_lists(struct vs_ctx *ctx, const char *path, uint64_t n,
+		   enum vs_metric metric, enum vs_dtype dtype);
+#define SAMPLES_LIST_MAX 6u
+uint32_t samples_list(enum vs_metric metric, enum vs_dtype dtype, uint64_t q,
+		      struct vs_hit hits[SAMPLES_LIST_MAX]);
+
 /* The hits of query q as samples_hits writes them. */
 void samples_query(enum vs_metric metric, enum vs_dtype dtype, uint64_t q,
 		   uint32_t k, struct vs_hit *hits);

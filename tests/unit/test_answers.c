@@ -65,7 +65,7 @@ static void holds_ids(const char *path)
 	uint64_t got[6];
 
 	vs_ctx_init(&ctx);
-	CHECK(vs_answers_open(&ctx, path, false, &a, &err));
+	CHECK(vs_answers_open(&ctx, path, &a, &err));
 	assert_true(a.n_queries == 2);
 	assert_int_equal(a.n_columns, 3);
 	assert_false(vs_answers_has_distances(&a));
@@ -127,7 +127,7 @@ static void refuse(const char *path, const char *words)
 	struct vs_ctx ctx;
 
 	vs_ctx_init(&ctx);
-	assert_int_equal(vs_answers_open(&ctx, path, false, &a, &err),
+	assert_int_equal(vs_answers_open(&ctx, path, &a, &err),
 			 VS_EDATA);
 	if (strstr(err.msg, words) == NULL)
 		fail_msg("%s; expected %s", err.msg, words);

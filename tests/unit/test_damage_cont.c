@@ -90,6 +90,28 @@ static uint64_t digest_info(const struct vs_hits_info *info)
 	return answer;
 }
 
+static int read_lists(struct vs_ctx *ctx, struct vs_hits *h, uint64_t *answer)
+{
+	size_t n = (size_t)vs_hits_info(h)->n_queries;
+	uint64_t *start = malloc((n + 1) * sizeof(*start));
+	struct vs_hit *hits = NULL;
+	int rc = start == NULL ? VS_ENOMEM :
+				 vs_hits_starts(ctx, h, 0, n, start, NULL);
+
+	if (rc == 0) {
+		hits = malloc((start[n] + 1) * sizeof(*hits));
+		rc = hits == NULL ? VS_ENOMEM :
+				    vs_hits_lists(ctx, h, 0, n, start, hits,
+						  NULL);
+	}
+	if (rc == 0)
+		*answer = vs_hash64(start, (n + 1) * sizeof(*start)) * 31 +
+			  vs_hash64(hits, start[n] * sizeof(*hits));
+	free(start);
+	free(hits);
+	return rc;
+}
+
 static int digest_hits(struct vs_ctx *ctx, const char *path, uint64_t *answer)
 {
 	const struct vs_hits_info *info;
@@ -101,6 +123,14 @@ static int digest_hits(struct vs_ctx *ctx, const char *path, uint64_t *answer)
 	if (rc != 0)
 		return rc;
 	info = vs_hits_info(h);
+	if (info->k == 0) {
+		rc = read_lists(ctx, h, answer);
+		*answer = *answer * 31 + digest_info(info) +
+			  vs_hash64(vs_hits_head(h)->fingerprint.b, 16) +
+			  vs_hash64(vs_hits_head(h)->uuid.b, 16);
+		vs_hits_close(ctx, h);
+		return rc;
+	}
 	/* Bounded by the file: a hit is there in packed form. */
 	n = (size_t)info->n_queries * info->k * sizeof(*hits);
 	hits = malloc(n + 1);
@@ -149,6 +179,9 @@ static int use(void *arg, const char *path)
 	return r->answer == answer ? DAMAGE_SAME : DAMAGE_DIFFERENT;
 }
 
+/* Beside the kinds of vs/cont.h. */
+#define LISTS ((enum vs_kind)100)
+
 static void make_sample(enum vs_kind kind, const char *path)
 {
 	struct vs_ctx ctx;
@@ -158,13 +191,16 @@ static void make_sample(enum vs_kind kind, const char *path)
 		samples_model(&ctx, path);
 	else if (kind == VS_KIND_SHARD)
 		samples_shard(&ctx, path, 12);
+	else if (kind == LISTS)
+		samples_lists(&ctx, path, 6, VS_L2, VS_U8);
 	else
 		samples_hits(&ctx, path, 6, 4, VS_IP, VS_F32);
 }
 
 static void run_all(enum vs_kind kind, const char *name)
 {
-	struct reader r = {.kind = kind, .verify = VS_VERIFY_TOUCH};
+	struct reader r = {.kind = kind == LISTS ? VS_KIND_HITS : kind,
+			   .verify = VS_VERIFY_TOUCH};
 	struct damage d = {.name = name, .use = use, .arg = &r};
 	struct tmpdir dir;
 	const char *path;
@@ -195,6 +231,12 @@ static void test_hits(void **state)
 {
 	(void)state;
 	run_all(VS_KIND_HITS, "hits");
+}
+
+static void test_lists(void **state)
+{
+	(void)state;
+	run_all(LISTS, "lists of hits");
 }
 
 /* When everything is verified at the door, no damage passes at all. */
@@ -228,7 +270,8 @@ static size_t section_at(const struct damage *d, unsigned i, size_t *n)
 
 static void run_repaired(enum vs_kind kind, const char *name)
 {
-	struct reader r = {.kind = kind, .verify = VS_VERIFY_TOUCH};
+	struct reader r = {.kind = kind == LISTS ? VS_KIND_HITS : kind,
+			   .verify = VS_VERIFY_TOUCH};
 	struct damage d = {.name = name,
 			   .use = use,
 			   .arg = &r,
@@ -247,10 +290,10 @@ static void run_repaired(enum vs_kind kind, const char *name)
 	damage_bytes(&d, 0, n);
 	damage_fields(&d, 0, n, 4);
 	damage_fields(&d, 0, n, 8);
-	/* INFO and the packed section, which are parsed. */
+	/* INFO, the packed section and that of lists, which are parsed. */
 	for (i = 0; i < n_sections; i++) {
 		at = section_at(&d, i, &n);
-		if (i == 0 || i == n_sections - 1)
+		if (i == 0 || i == n_sections - 1 || kind == LISTS)
 			damage_bytes(&d, at, at + n);
 	}
 	/* Block records and footer. */
@@ -281,6 +324,12 @@ static void test_repaired_hits(void **state)
 {
 	(void)state;
 	run_repaired(VS_KIND_HITS, "hits");
+}
+
+static void test_repaired_lists(void **state)
+{
+	(void)state;
+	run_repaired(LISTS, "lists of hits");
 }
 
 /* Records of several packed blocks: each end is checked against the others. */
@@ -318,10 +367,12 @@ int main(void)
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_shard),
 		cmocka_unit_test(test_hits),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_full_refuses_all),
 		cmocka_unit_test(test_repaired_model),
 		cmocka_unit_test(test_repaired_shard),
 		cmocka_unit_test(test_repaired_hits),
+		cmocka_unit_test(test_repaired_lists),
 		cmocka_unit_test(test_repaired_records),
 	};
 

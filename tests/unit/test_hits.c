@@ -180,7 +180,7 @@ static void test_impossible_info(void **state)
 	for (i = 0; i < 14; i++) {
 		samples_info(&info, 0, 1, VS_L2, VS_F32);
 		info.n_queries = i == 0 ? (uint64_t)1 << 41 : 0;
-		info.k = i == 1 ? 0 : i == 2 ? VS_K_MAX + 1 : 1;
+		info.k = i == 1 ? UINT32_MAX : i == 2 ? VS_K_MAX + 1 : 1;
 		info.dim = i == 3 ? 0 : i == 4 ? VS_DIM_MAX + 1 : 1;
 		info.metric = i == 5 ? 0 : i == 6 ? 5 : VS_L2;
 		info.dtype = i == 7 ? 0 : i == 8 ? VS_I32 : VS_F32;
