@@ -7,6 +7,8 @@
 #include "vs/file.h"
 #include "vs/num.h"
 
+#define OPERANDS "SHARD|COLLECTION QUERIES..."
+
 struct args {
 	struct vs_tool_args common;
 	struct vs_query_args op;
@@ -38,6 +40,10 @@ static const struct vs_opt rows[] = {
 	  .at = offsetof(struct args, op.stream),
 	  .help = "answer queries as they come through a pipe, in tsv or "
 		  "jsonl" },
+	{ .name = "self", .kind = VS_OPT_FLAG,
+	  .at = offsetof(struct args, op.self),
+	  .help = "every row of the shard is a query, and no neighbour of "
+		  "itself; --part is a slice of them" },
 	VS_ROW_OUT(struct args, io.out, "HITS",
 		   "the hits; DIR/ names a file of the part inside"),
 	VS_ROW_PLAN(struct args),
@@ -103,6 +109,9 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 		rc = vs_task_part(&a->op.part, err);
 	if (rc != 0)
 		return rc;
+	if (a->common.n_operands < 2 && !a->op.self)
+		return vs_fail(err, VS_EUSAGE, "missing operand; expected %s",
+			       OPERANDS);
 	a->op.target = a->common.operands[0];
 	a->op.io.inputs = a->common.operands + 1;
 	a->op.io.n_inputs = a->common.n_operands - 1;
@@ -121,13 +130,13 @@ static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 
 static const struct vs_command command = {
 	.usage = "[-k N] [-p nprobe=N] [options] -o HITS SHARD|COLLECTION "
-		 "QUERIES...",
+		 "QUERIES...|--self",
 	.about = "Searches a shard, or a collection of them, for the nearest "
 		 "rows of each query.",
 	.options = { .hints = hints,
 		     .groups = groups, .n_groups = VS_COUNT(groups),
-		     .operands = "SHARD|COLLECTION QUERIES...",
-		     .min_operands = 2, .max_operands = VS_OPERANDS_ANY },
+		     .operands = OPERANDS,
+		     .min_operands = 1, .max_operands = VS_OPERANDS_ANY },
 	.args_size = sizeof(struct args),
 	.run = run,
 };

@@ -104,6 +104,9 @@ struct vs_query_args {
 	enum vs_hits_format format;
 	struct vs_part part;
 	bool stream; /* --stream: one input, answered as it comes */
+	/* --self: no inputs; the rows of the target are the queries, by id, and
+	 * each is left out of its own answer.  part is a slice of them. */
+	bool self;
 };
 /* What a search did, for the log line and benchmarks. */
 struct vs_query_report {

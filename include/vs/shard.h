@@ -81,6 +81,20 @@ int vs_shard_check(struct vs_ctx *ctx, struct vs_shard *s,
 int vs_shard_each_id(struct vs_ctx *ctx, struct vs_shard *s,
 		     int (*fn)(void *arg, uint64_t id, struct vs_err *err),
 		     void *arg, struct vs_err *err) VS_MUST_CHECK;
+/* Calls row for each row, cell by cell, until it says other than 0; where it
+ * stands is as for vs_shards_refine. */
+struct vs_shard_visitor {
+	int (*row)(void *arg, uint64_t id, uint64_t where, struct vs_err *err);
+	void *arg;
+};
+int vs_shard_each_row(struct vs_ctx *ctx, struct vs_shard *s, uint32_t number,
+		      const struct vs_shard_visitor *v,
+		      struct vs_err *err) VS_MUST_CHECK;
+/* The row that stands there, as a query of vs_shard_dim elements, f32 or bytes:
+ * the most exact that the shard holds, after its transform.  shards[i] has
+ * number i.  Safe from several threads. */
+int vs_shards_row(struct vs_ctx *ctx, struct vs_shard *const *shards,
+		  uint64_t where, void *row, struct vs_err *err) VS_MUST_CHECK;
 void vs_shard_close(struct vs_ctx *ctx, struct vs_shard *s);
 const struct vs_cont_head *vs_shard_head(const struct vs_shard *s);
 const char *vs_shard_path(const struct vs_shard *s);

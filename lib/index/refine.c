@@ -124,7 +124,7 @@ struct reader {
 	size_t n_shards;
 };
 
-static void decode(const struct reader *r, const struct vs_shard *s,
+static void decode(const struct vs_ctx *ctx, const struct vs_shard *s,
 		   const uint8_t *p, void *row)
 {
 	uint32_t dim = s->dim;
@@ -132,11 +132,22 @@ static void decode(const struct reader *r, const struct vs_shard *s,
 	if (s->fine8.mid != NULL)
 		vs_code8_decode(&s->fine8, p, row);
 	else if (s->fine_dtype == VS_F16)
-		r->ctx->kern->widen_f16((const void *)p, dim, row);
+		ctx->kern->widen_f16((const void *)p, dim, row);
 	else if (s->dtype == VS_F32)
 		vs_row_widen(s->fine_dtype, p, dim, row);
 	else
 		memcpy(row, p, s->fine.item);
+}
+
+int vs_refine_read(struct vs_ctx *ctx, struct vs_shard *s, uint64_t slot,
+		   void *row, struct vs_err *err)
+{
+	uint64_t at = slot * s->fine.item;
+	int rc = vs_cont_touch(ctx, s->cont, &s->fine, at, s->fine.item, err);
+
+	if (rc == 0)
+		decode(ctx, s, s->fine.p + at, row);
+	return rc;
 }
 
 static int read_fine(void *arg, uint64_t where, void *row, struct vs_err *err)
@@ -144,19 +155,11 @@ static int read_fine(void *arg, uint64_t where, void *row, struct vs_err *err)
 	const struct reader *r = arg;
 	uint64_t n = where >> VS_WHERE_SLOT_BITS;
 	uint64_t slot = where & (((uint64_t)1 << VS_WHERE_SLOT_BITS) - 1);
-	const struct vs_shard *s;
-	uint64_t at;
-	int rc;
 
 	if (n >= r->n_shards || slot >= r->shards[n]->fine.count)
 		return vs_fail(err, VS_EINTERNAL,
 			       "a candidate stands in no row of any shard");
-	s = r->shards[n];
-	at = slot * s->fine.item;
-	rc = vs_cont_touch(r->ctx, s->cont, &s->fine, at, s->fine.item, err);
-	if (rc == 0)
-		decode(r, s, s->fine.p + at, row);
-	return rc;
+	return vs_refine_read(r->ctx, r->shards[n], slot, row, err);
 }
 
 int vs_shards_refine(struct vs_ctx *ctx, struct vs_shard *const *shards,

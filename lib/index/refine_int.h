@@ -20,5 +20,8 @@ void vs_refine_pack(const struct vs_build *b, struct vs_build_slot *s,
 /* Finds it in an opened shard, where there should be one. */
 int vs_refine_open(struct vs_ctx *ctx, struct vs_shard *s,
 		   struct vs_err *err) VS_MUST_CHECK;
+/* The row of a slot, as f32 or bytes. */
+int vs_refine_read(struct vs_ctx *ctx, struct vs_shard *s, uint64_t slot,
+		   void *row, struct vs_err *err) VS_MUST_CHECK;
 
 #endif

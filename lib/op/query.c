@@ -20,14 +20,20 @@ struct vs_cont_head vs_search_wants(const struct vs_search *s)
 static char *params_text(const struct vs_search *s, struct vs_err *err)
 {
 	const struct vs_shard *first = s->target.shard[0];
-	char radius[VS_KEY_TEXT_MAX];
+	char radius[VS_KEY_TEXT_MAX] = "";
+	char *text;
 
-	if (!s->args->within)
-		return vs_strdup(s->ctx, s->params.text, err);
-	vs_key_text(vs_search_head(s)->metric, vs_shard_dtype(first),
-		    s->radius, radius);
-	return vs_asprintf(s->ctx, err, "%s%sradius=%s", s->params.text,
-			   s->params.text[0] != '\0' ? "," : "", radius);
+	if (s->args->within)
+		vs_key_text(vs_search_head(s)->metric, vs_shard_dtype(first),
+			    s->radius, radius);
+	/* Each has a comma before it, and the first one loses its own. */
+	text = vs_asprintf(s->ctx, err, "%s%s%s%s%s",
+			   s->params.text[0] != '\0' ? "," : "",
+			   s->params.text, s->args->within ? ",radius=" : "",
+			   radius, s->args->self ? ",self" : "");
+	if (text != NULL && text[0] == ',')
+		memmove(text, text + 1, strlen(text));
+	return text;
 }
 
 /* All but the queries. */
@@ -122,12 +128,12 @@ int vs_search_name_output(struct vs_search *s, enum vs_hits_format format,
 uint64_t vs_search_query_bytes(const struct vs_search *s)
 {
 	uint32_t dim = vs_shard_dim(s->target.shard[0]);
-	uint64_t row = (uint64_t)vs_search_head(s)->dim *
+	uint64_t row = (uint64_t)s->queries.form.dim *
 		       vs_dtype_size(s->queries.form.to);
-	uint32_t candidates = s->args->k * s->params.kfactor;
-	uint64_t n = vs_batch_bytes_per_query(s->args->k, dim);
+	uint32_t candidates = s->k * s->params.kfactor;
+	uint64_t n = vs_batch_bytes_per_query(s->k, dim);
 
-	if (vs_search_transform(s) != NULL)
+	if (vs_search_transform(s) != NULL && !s->args->self)
 		row += (uint64_t)dim * sizeof(float);
 	if (vs_shard_refines(s->target.shard[0]))
 		n += vs_batch_bytes_per_query(candidates, dim) +
@@ -149,7 +155,7 @@ static uint64_t block_queries(const struct vs_search *s)
 static int search_blocks(struct vs_search *s, struct vs_err *err)
 {
 	uint64_t most = block_queries(s), first, n = s->info.n_queries;
-	struct vs_rows rows = { NULL, 0, vs_search_head(s)->dim,
+	struct vs_rows rows = { NULL, 0, s->queries.form.dim,
 				s->queries.form.to };
 	uint32_t *cells;
 	void *p;
@@ -166,8 +172,11 @@ static int search_blocks(struct vs_search *s, struct vs_err *err)
 		rc = VS_ENOMEM;
 	for (first = 0; rc == 0 && first < n; first += rows.n) {
 		rows.n = vs_min_u64(most, n - first);
-		rc = vs_op_queries_read(s->ctx, &s->queries, first,
-					(size_t)rows.n, p, err);
+		rc = s->args->self ?
+			     vs_search_self_read(s, first, (size_t)rows.n, p,
+						 err) :
+			     vs_op_queries_read(s->ctx, &s->queries, first,
+						(size_t)rows.n, p, err);
 		if (rc == 0)
 			rc = vs_search_rows(s, &rows, cells, err);
 		vs_ctx_progress(s->ctx, "search", first + rows.n, n,
@@ -189,7 +198,7 @@ static int search_blocks(struct vs_search *s, struct vs_err *err)
  * then say so instead. */
 static int refuse_target(struct vs_search *s, int rc, struct vs_err *err)
 {
-	const char *queries = s->args->io.inputs[0];
+	const char *queries = s->args->self ? "-" : s->args->io.inputs[0];
 	struct vs_ctx look;
 	struct vs_cont *c;
 
@@ -235,10 +244,12 @@ static int check_radius(struct vs_search *s, struct vs_err *err)
 
 int vs_search_open(struct vs_search *s, struct vs_err *err)
 {
+	static const struct vs_part all;
 	int rc;
 
-	rc = vs_target_open(s->ctx, s->args->target, &s->args->part,
-			    &s->target, err);
+	rc = vs_target_open(s->ctx, s->args->target,
+			    s->args->self ? &all : &s->args->part, &s->target,
+			    err);
 	if (rc != 0)
 		return refuse_target(s, rc, err);
 	s->report->n_rows = s->target.n_rows;
@@ -247,18 +258,18 @@ int vs_search_open(struct vs_search *s, struct vs_err *err)
 			     err);
 	if (rc != 0)
 		return rc;
-	if ((uint64_t)s->args->k * s->params.kfactor > CANDIDATES_MAX)
+	if ((uint64_t)s->k * s->params.kfactor > CANDIDATES_MAX)
 		return vs_fail(err, VS_EUSAGE,
 			       "-k %u with kfactor=%u asks for %llu "
 			       "candidates; at most %u", s->args->k,
 			       s->params.kfactor,
-			       (unsigned long long)s->args->k *
+			       (unsigned long long)s->k *
 				       s->params.kfactor, CANDIDATES_MAX);
 	warn_of_nprobe(s);
 	rc = check_radius(s, err);
 	if (rc != 0)
 		return rc;
-	if (s->args->k > s->target.n_rows)
+	if (s->k > s->target.n_rows)
 		vs_ctx_log(s->ctx, VS_LOG_WARN,
 			   "k is %u but %s holds %llu rows; results are padded "
 			   "with id -1", s->args->k, s->args->target,
@@ -280,19 +291,28 @@ int vs_search_coarse(struct vs_search *s, struct vs_err *err)
 	return vs_coarse_create(s->ctx, &centroids, rows, &s->coarse, err);
 }
 
-static int prepare(struct vs_search *s, struct vs_err *err)
+static int open_queries(struct vs_search *s, struct vs_err *err)
 {
-	struct vs_cont_head head;
-	int rc = vs_search_open(s, err);
+	const struct vs_cont_head head = vs_search_wants(s);
+	int rc = vs_op_queries_open(s->ctx, &s->args->io, &head, &s->queries,
+				    err);
 
-	if (rc != 0)
-		return rc;
-	head = vs_search_wants(s);
-	rc = vs_op_queries_open(s->ctx, &s->args->io, &head, &s->queries, err);
 	if (rc != 0)
 		return rc;
 	s->info.n_queries = vs_vecs_rows(s->queries.vecs);
 	s->info.queries = s->queries.digest;
+	return 0;
+}
+
+static int prepare(struct vs_search *s, struct vs_err *err)
+{
+	int rc = vs_search_open(s, err);
+
+	if (rc != 0)
+		return rc;
+	rc = s->args->self ? vs_search_self_open(s, err) : open_queries(s, err);
+	if (rc != 0)
+		return rc;
 	s->report->n_queries = s->info.n_queries;
 	rc = vs_search_info(s, err);
 	if (rc == 0)
@@ -391,7 +411,8 @@ int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 		struct vs_query_report *report, struct vs_err *err)
 {
 	struct vs_search s = { .ctx = ctx, .args = args, .report = report,
-			       .list_most = UINT64_MAX };
+			       .list_most = UINT64_MAX,
+			       .k = args->k + (args->self && args->k > 0) };
 	double start = vs_host_secs();
 	int rc;
 
@@ -399,8 +420,10 @@ int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 	if ((args->k < 1 && !args->within) || args->k > VS_K_MAX)
 		return vs_fail(err, VS_EUSAGE, "k is %u; expected 1 to %u",
 			       args->k, VS_K_MAX);
-	rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,
-			     args->io.n_inputs, err);
+	rc = args->self ? vs_search_self_check(&s, err) : 0;
+	if (rc == 0)
+		rc = vs_op_check_out(ctx, args->io.out, args->io.inputs,
+				     args->io.n_inputs, err);
 	if (rc == 0)
 		rc = vs_op_check_out(ctx, args->io.out, &args->target, 1, err);
 	/* Queries are compared whole anyway; shards are verified whole too. */
@@ -412,6 +435,7 @@ int vs_op_query(struct vs_ctx *ctx, const struct vs_query_args *args,
 	vs_coarse_destroy(ctx, s.coarse);
 	vs_hits_info_free(ctx, &s.info);
 	vs_op_queries_close(ctx, &s.queries);
+	vs_search_self_close(&s);
 	vs_target_close(ctx, &s.target);
 	vs_free(ctx, s.out);
 	vs_op_note_report(ctx, report);

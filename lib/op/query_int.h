@@ -7,6 +7,16 @@
 #include "queries.h"
 #include "target.h"
 
+/* Of --self. */
+struct vs_search_self {
+	struct vs_part part;  /* slice of the queries */
+	struct vs_hit *row;   /* [n] of all shards, by id (query_self.c) */
+	uint64_t n, first;    /* rows; that of query 0 */
+	uint64_t n_done;      /* queries appended */
+	struct vs_hit *answer;
+	uint32_t n_answer; /* room of lists */
+};
+
 /* The state of one vs-query. */
 struct vs_search {
 	struct vs_ctx *ctx;
@@ -14,6 +24,8 @@ struct vs_search {
 	struct vs_target target;
 	struct vs_op_queries queries; /* of a stream: only their form */
 	struct vs_params params;
+	uint32_t k;               /* results to find: one more with --self */
+	struct vs_search_self self;
 	int64_t radius;           /* of args->within, as a key */
 	uint64_t list_most; /* queries whose lists are found together */
 	uint64_t n_listed;  /* queries answered by lists */
@@ -55,6 +67,19 @@ uint64_t vs_search_query_bytes(const struct vs_search *s);
  * probes of all of them. */
 int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
 		   uint32_t *cells, struct vs_err *err) VS_MUST_CHECK;
+
+/* --self: checks args before the target is opened; then lists its rows and says
+ * of the queries what is known of them. */
+int vs_search_self_check(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+int vs_search_self_open(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+int vs_search_self_read(struct vs_search *s, uint64_t first, size_t n,
+			void *rows, struct vs_err *err) VS_MUST_CHECK;
+/* The hits of the next n queries, without themselves, into the sink. */
+int vs_search_self_append(struct vs_search *s, const struct vs_hit *hits,
+			  uint64_t n, struct vs_err *err) VS_MUST_CHECK;
+int vs_search_self_append_lists(struct vs_search *s, const struct vs_batch *b,
+				uint64_t n, struct vs_err *err) VS_MUST_CHECK;
+void vs_search_self_close(struct vs_search *s);
 
 /* --stream, from the opening of the target to the last answer. */
 int vs_search_stream(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;

@@ -14,11 +14,11 @@ static int refine(struct vs_search *s, const struct vs_rows *rows,
 		.metric = vs_search_head(s)->metric,
 		.dtype = vs_shard_dtype(s->target.shard[0]),
 		.queries = *rows,
-		.k = s->args->k,
+		.k = s->k,
 		.within = s->args->within,
 		.radius = s->radius,
 	};
-	struct vs_settle found = { .n = s->args->k * s->params.kfactor };
+	struct vs_settle found = { .n = s->k * s->params.kfactor };
 	struct vs_batch *fine;
 	int rc = vs_batch_finish(s->ctx, *b, &found.hits, err);
 
@@ -62,7 +62,10 @@ static int append(struct vs_search *s, const struct vs_batch *b,
 	uint64_t i;
 	int rc = 0;
 
-	if (s->args->k != 0)
+	if (s->args->self)
+		return s->k != 0 ? vs_search_self_append(s, hits, n, err) :
+				   vs_search_self_append_lists(s, b, n, err);
+	if (s->k != 0)
 		return vs_sink_append(s->ctx, s->sink, hits, n, err);
 	for (i = 0; rc == 0 && i < n; i++) {
 		hits = vs_batch_list(b, i, &n_hits);
@@ -89,7 +92,7 @@ static int search_once(struct vs_search *s, const struct vs_rows *rows,
 		.metric = vs_search_head(s)->metric,
 		.dtype = vs_shard_row_dtype(s->target.shard[0]),
 		.queries = *rows,
-		.k = s->args->k,
+		.k = s->k,
 		.within = s->args->within,
 		.radius = s->radius,
 		.list_bytes = list_bytes(s, rows->n),
@@ -169,7 +172,8 @@ int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
 	float *p;
 	int rc;
 
-	if (t == NULL)
+	/* Rows of a shard have been through it. */
+	if (t == NULL || s->args->self)
 		return search_turned(s, rows, cells, err);
 	p = vs_alloc(s->ctx, rows->n, t->d_out * sizeof(*p), "queries", err);
 	if (p == NULL)

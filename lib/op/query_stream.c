@@ -80,6 +80,7 @@ static int open_feed(struct vs_search *s, struct feed *f, struct vs_err *err)
 
 	/* The type that queries will have is that of the rows. */
 	form->to = head.dtype == VS_F16 ? VS_F32 : head.dtype;
+	form->dim = s->info.dim;
 	f->most = block_queries(s);
 	spec.most = f->most;
 	rc = vs_vecs_stream_open(s->ctx, s->args->io.inputs[0], &spec,
@@ -88,7 +89,6 @@ static int open_feed(struct vs_search *s, struct feed *f, struct vs_err *err)
 		return rc;
 	form->name = vs_vecs_stream_name(f->stream);
 	form->from = vs_vecs_stream_dtype(f->stream);
-	form->dim = s->info.dim;
 	return vs_op_query_form(form, &head, s->args->io.zero, err);
 }
 
