@@ -29,7 +29,7 @@ static const struct vs_opt rows[] = {
 	{ .name = "params", .letter = 'p', .kind = VS_OPT_TEXT,
 	  .metavar = "NAME=N,...", .at = offsetof(struct args, op.params),
 	  .help = "how to search: nprobe=N, the cells that are read for each "
-		  "query",
+		  "query; taper=T, fewer where cells are far",
 	  .def_text = "the square root of nlist" },
 	VS_ROW_FORMAT(struct args),
 	{ .name = "part", .kind = VS_OPT_PART, .metavar = "I/N",

@@ -26,6 +26,7 @@ struct vs_batch_spec {
 	bool within;     /* only hits whose key is not above radius */
 	int64_t radius;
 	uint64_t list_bytes; /* that all lists may take together */
+	bool unique;     /* rows may be scanned twice and are one hit */
 	bool keep_where; /* beside each hit, where its row stands */
 	bool in_double; /* f32 keys are accumulated in double, then rounded:
 			 * ground truth */

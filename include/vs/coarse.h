@@ -65,14 +65,38 @@ int vs_coarse_assign_track(struct vs_ctx *ctx, const struct vs_coarse *c,
 /* The least memory of that, with the centroids. */
 uint64_t vs_coarse_track_bytes(uint32_t nlist, uint32_t dim);
 
-/* cells[i * nprobe .. +nprobe): the nprobe nearest centroids of query i (of
- * largest product where metric is a similarity, else under L2).  First comes
- * one that is the nearest but for roundings - which one may depend on the
- * instruction set - and then the others in ascending cell order.
- * 1 <= nprobe <= nlist.  Parallel.  VS_EAGAIN when the context says stop. */
+/* cell[2 i]: the centroid nearest to row i under L2, lowest on ties;
+ * cell[2 i + 1]: another one near by, such that what is searched for and is on
+ * the far side of the first cell may well be on the near side of this one.
+ * Source: Sun, Simcha, Dopson, Guo, Kumar, SOAR: Improved Indexing for
+ * Approximate Nearest Neighbor Search, NeurIPS 2023, with lambda = 1.  Two
+ * centroids at least.  Parallel.  VS_EAGAIN when the context says stop. */
+int vs_coarse_assign_two(struct vs_ctx *ctx, const struct vs_coarse *c,
+			 const struct vs_rows *rows, uint32_t *cell,
+			 struct vs_err *err) VS_MUST_CHECK;
+
+#define VS_CELL_NONE UINT32_MAX
+#define VS_TAPER_MAX 64u
+
+/* How many cells a query probes. */
+struct vs_probe {
+	uint32_t n; /* 1..nlist */
+	/* 0: n.  Else the r-th nearest, from 1 on, if r (d_r / d_1)^taper <= n,
+	 * where d is the squared distance to the centroid; of similarities
+	 * |q| max |c| less the product, which of unit vectors is in proportion
+	 * to it. */
+	uint32_t taper; /* at most VS_TAPER_MAX */
+};
+
+/* cells[i * n .. +n): the cells that query i probes, those with the nearest
+ * centroids (of largest product where metric is a similarity, else under L2).
+ * First comes one that is the nearest but for roundings - which one may depend
+ * on the instruction set - and then the others, without a taper in ascending
+ * order, and VS_CELL_NONE for those that a taper leaves out.  Parallel.  VS_EAGAIN when the context
+ * says stop. */
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		    enum vs_metric metric, const struct vs_rows *queries,
-		    uint32_t nprobe, uint32_t *cells,
+		    const struct vs_probe *probe, uint32_t *cells,
 		    struct vs_err *err) VS_MUST_CHECK;
 
 #endif

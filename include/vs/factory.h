@@ -1,12 +1,13 @@
 /* factory.h - INDEX strings, spelled as Faiss spells them (vs(7)):
  *
  *   [OPQ<m>[_<d>]|PCA<d>|PCAR<d>|RR<d>][,L2norm],
- *   <code> | IVF<nlist>[_HNSW<M>],<code> | HNSW<M>[,<code>]
+ *   <code> | IVF<nlist>[_HNSW<M>][_SOAR],<code> | HNSW<M>[,<code>]
  *   [,RFlat|,Refine(SQ8)|,Refine(SQfp16)]
  *
  *   <code> = Flat | SQfp16 | SQ8 | PQ<m>[x8] | PQ<m>x4fs
  *
- * Faiss's Refine(Flat), PQ<m>x4 and L2Norm are read as RFlat, PQ<m>x4fs and
+ * _SOAR, which Faiss has not, puts every row into a second cell as well
+ * (vs/coarse.h).  Faiss's Refine(Flat), PQ<m>x4 and L2Norm are read as RFlat, PQ<m>x4fs and
  * L2norm.  A bare code is an index of one cell.  What of all this the version
  * at hand builds, vs_factory_check_built says.
  */
@@ -52,6 +53,7 @@ struct vs_factory {
 	enum vs_family family;
 	uint32_t nlist;  /* cells; 1 without IVF */
 	uint32_t hnsw_m; /* of HNSW, or of a graph over centroids; else 0 */
+	bool soar;       /* each row stands in two cells */
 	enum vs_rotation rotation;
 	uint32_t rot_m;   /* of OPQ */
 	uint32_t rot_dim; /* dimensions it leaves; 0: as many as come */
@@ -86,6 +88,12 @@ static inline bool vs_factory_needs_model(const struct vs_factory *f)
 {
 	return f->family == VS_FAMILY_IVF || f->rotation != VS_ROT_NONE ||
 	       vs_factory_has_pq(f);
+}
+
+/* Slots of a shard that each row takes. */
+static inline unsigned vs_factory_copies(const struct vs_factory *f)
+{
+	return f->soar ? 2 : 1;
 }
 
 /* Whether rows become floats of another kind before they are coded. */

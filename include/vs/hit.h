@@ -77,6 +77,9 @@ struct vs_topk {
 	uint32_t k;
 	uint32_t n;
 	int64_t limit; /* a larger key has no chance */
+	/* Rows may be pushed more than once, with keys that need not be the
+	 * same: of each id the best is kept. */
+	bool unique;
 };
 
 #define VS_TOPK_HEAP_MAX 16u /* the largest k that is a heap */
@@ -89,6 +92,8 @@ static inline uint64_t vs_topk_slots(uint32_t k)
 /* Keeps the hit while it may be among the k best; true when limit may have
  * changed. */
 bool vs_topk_push(struct vs_topk *t, int64_t key, uint64_t id, uint64_t where);
+/* Of each id the best stays, in no order. */
+void vs_topk_drop_again(struct vs_topk *t);
 /* Leaves the k best in slots[0..k), ascending, padded with id VS_ID_NONE and
  * key VS_KEY_WORST. */
 void vs_topk_finish(struct vs_topk *t);

@@ -78,20 +78,39 @@ static void sift_up(struct vs_topk *t, uint32_t i)
 	put(t, i, &moving);
 }
 
+/* Where the heap holds this id; n if it does not. */
+static uint32_t find_id(const struct vs_topk *t, uint64_t id)
+{
+	uint32_t i = 0;
+
+	while (i < t->n && t->slots[i].id != id)
+		i++;
+	return i;
+}
+
 static bool push_heap(struct vs_topk *t, const struct slot *s)
 {
-	if (t->n < t->k) {
+	uint32_t at = t->n;
+
+	if (t->n == t->k && (t->k == 0 || !vs_hit_less(&s->hit, &t->slots[0])))
+		return false;
+	if (t->unique)
+		at = find_id(t, s->hit.id);
+	if (at < t->n) {
+		if (s->hit.key >= t->slots[at].key)
+			return false;
+		put(t, at, s);
+		sift_down(t, t->n, at);
+	} else if (t->n < t->k) {
 		put(t, t->n, s);
 		sift_up(t, t->n);
 		t->n++;
-		if (t->n < t->k)
-			return false;
 	} else {
-		if (t->k == 0 || !vs_hit_less(&s->hit, &t->slots[0]))
-			return false;
 		put(t, 0, s);
 		sift_down(t, t->n, 0);
 	}
+	if (t->n < t->k)
+		return false;
 	t->limit = t->slots[0].key;
 	return true;
 }
@@ -136,12 +155,52 @@ static void select_least(struct vs_topk *t, size_t n, size_t k)
 	}
 }
 
+static bool id_less(const struct vs_hit *a, const struct vs_hit *b)
+{
+	return a->id < b->id || (a->id == b->id && a->key < b->key);
+}
+
+/* Sorts by id, then key (Shell, CACM 2, 1959; gaps of Knuth). */
+static void sort_by_id(struct vs_topk *t)
+{
+	uint32_t gap = 1, i, at;
+
+	while (gap < t->n / 3)
+		gap = 3 * gap + 1;
+	for (; gap > 0; gap /= 3)
+		for (i = gap; i < t->n; i++) {
+			const struct slot moving = get(t, i);
+
+			for (at = i; at >= gap &&
+				     id_less(&moving.hit, &t->slots[at - gap]);
+			     at -= gap)
+				copy(t, at, at - gap);
+			put(t, at, &moving);
+		}
+}
+
+void vs_topk_drop_again(struct vs_topk *t)
+{
+	uint32_t i, n = 0;
+
+	sort_by_id(t);
+	for (i = 0; i < t->n; i++)
+		if (i == 0 || t->slots[i].id != t->slots[n - 1].id)
+			copy(t, n++, i);
+	t->n = n;
+}
+
 /* Cuts the pool back to the k best. */
 static void cut(struct vs_topk *t)
 {
 	uint32_t i;
 
-	select_least(t, t->n, t->k);
+	if (t->unique)
+		vs_topk_drop_again(t);
+	if (t->n < t->k)
+		return;
+	if (t->n > t->k)
+		select_least(t, t->n, t->k);
 	t->n = t->k;
 	t->limit = t->slots[0].key;
 	for (i = 1; i < t->k; i++)
@@ -168,7 +227,7 @@ void vs_topk_finish(struct vs_topk *t)
 {
 	uint32_t n;
 
-	if (t->n > t->k)
+	if (t->n > t->k || (t->unique && t->k > VS_TOPK_HEAP_MAX))
 		cut(t);
 	for (n = t->n / 2; n > 0; n--)
 		sift_down(t, t->n, n - 1);

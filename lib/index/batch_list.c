@@ -80,8 +80,12 @@ void vs_list_push(struct vs_query *q, int64_t key, uint64_t id)
 
 void vs_list_finish(struct vs_query *q)
 {
-	struct vs_topk sorted = q->top;
+	struct vs_topk sorted;
 
+	if (q->top.unique)
+		vs_topk_drop_again(&q->top);
+	sorted = q->top;
+	sorted.unique = false;
 	sorted.k = sorted.n;
 	vs_topk_finish(&sorted);
 }

@@ -73,6 +73,7 @@ static int prepare_query(void *arg, size_t i, unsigned thread,
 	q->top.limit = b->spec.within ? b->spec.radius : VS_KEY_WORST;
 	q->lists = NULL;
 	atomic_init(&q->limit, q->top.limit);
+	q->top.unique = b->spec.unique;
 	atomic_flag_clear(&q->lock);
 	if (b->floats == NULL)
 		prepare_bytes(b, i);

@@ -35,11 +35,11 @@ static uint64_t size_of(const struct vs_build *b, uint64_t panels,
 /* At worst every cell but one holds a single row. */
 static uint64_t most_panels(const struct vs_build *b)
 {
-	uint64_t panels = vs_panels_of(b->src->n_rows);
+	uint64_t n = b->src->n_rows * b->copies, panels = vs_panels_of(n);
 
 	if (b->spec->index.family == VS_FAMILY_FLAT)
 		return panels;
-	return panels + vs_min_u64(b->nlist, b->src->n_rows);
+	return panels + vs_min_u64(b->nlist, n);
 }
 
 /* Sections are added, and a range of one panel is had, once all rows have their
@@ -88,7 +88,7 @@ int vs_build_plan(struct vs_build *b, struct vs_err *err)
 {
 	struct vs_plan *p = b->spec->plan;
 	struct vs_cont_sizes sizes;
-	uint64_t n = b->src->n_rows, most = 1, panels;
+	uint64_t n = b->src->n_rows * b->copies, most = 1, panels;
 	bool flat = b->spec->index.family == VS_FAMILY_FLAT;
 	uint32_t c;
 	int rc = vs_build_start(b, err);

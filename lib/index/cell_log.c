@@ -5,9 +5,10 @@
 
 int vs_cell_log_init(struct vs_cell_log *g, struct vs_ctx *ctx,
 		     const char *out, const struct vs_digest *fingerprint,
-		     uint32_t every_secs, struct vs_err *err)
+		     unsigned per_row, uint32_t every_secs, struct vs_err *err)
 {
 	g->ctx = ctx;
+	g->per_row = per_row;
 	g->file.kind = VS_CKPT_CELLS;
 	g->file.task = *fingerprint;
 	g->file.head = g->prefix.b;
@@ -30,24 +31,25 @@ static bool all_below(const uint32_t *cell, uint64_t n, uint32_t nlist)
 int vs_cell_log_load(struct vs_cell_log *g, uint32_t *cell, uint64_t n_rows,
 		     uint32_t nlist, uint64_t *n, struct vs_err *err)
 {
+	size_t row = g->per_row * sizeof(*cell);
 	bool found;
 	int rc;
 
 	*n = 0;
 	g->file.growing = true;
 	g->file.data = cell;
-	g->file.n_data = (size_t)n_rows * sizeof(*cell);
+	g->file.n_data = (size_t)n_rows * row;
 	rc = vs_ckpt_load(g->ctx, g->path, &g->file, &found, err);
 	if (rc != 0 || !found)
 		return rc;
-	if (g->file.n_data % sizeof(*cell) != 0 ||
+	if (g->file.n_data % row != 0 ||
 	    !all_below(cell, g->file.n_data / sizeof(*cell), nlist)) {
 		vs_ctx_log(g->ctx, VS_LOG_WARN,
 			   "%s: holds no cells of this model; starting from "
 			   "the beginning", g->path);
 		return 0;
 	}
-	*n = g->n = g->n_saved = g->file.n_data / sizeof(*cell);
+	*n = g->n = g->n_saved = g->file.n_data / row;
 	vs_ctx_log(g->ctx, VS_LOG_INFO, "%s: going on after row %llu of %llu",
 		   g->path, (unsigned long long)*n,
 		   (unsigned long long)n_rows);
@@ -71,7 +73,7 @@ bool vs_cell_log_fits(struct vs_cell_log *g, const struct vs_hasher *h)
 static void save(struct vs_cell_log *g, uint32_t *cell)
 {
 	g->file.data = cell;
-	g->file.n_data = (size_t)g->n * sizeof(*cell);
+	g->file.n_data = (size_t)g->n * g->per_row * sizeof(*cell);
 	vs_ckpt_offer(g->ctx, &g->clock, g->path, &g->file);
 	g->n_saved = g->n;
 }

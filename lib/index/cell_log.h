@@ -13,19 +13,21 @@ struct vs_cell_log {
 	struct vs_ctx *ctx;
 	char *path;
 	struct vs_ckpt_clock clock;
+	unsigned per_row;        /* cells of each row */
 	uint64_t n;              /* rows offered last */
 	uint64_t n_saved;        /* rows in the file */
 	struct vs_digest prefix; /* of the stream up to row n */
 	struct vs_ckpt file;
 };
 
-/* For the shard `out` of this fingerprint.  Zeroed before; cleared in any
- * case. */
+/* For the shard `out` of this fingerprint, in which each row has per_row
+ * cells.  Zeroed before; cleared in any case. */
 int vs_cell_log_init(struct vs_cell_log *g, struct vs_ctx *ctx,
 		     const char *out, const struct vs_digest *fingerprint,
-		     uint32_t every_secs, struct vs_err *err) VS_MUST_CHECK;
-/* Fills cell[0 .. *n) with numbers below nlist from an earlier run, *n at most
- * n_rows and 0 when there is nothing to go on from. */
+		     unsigned per_row, uint32_t every_secs,
+		     struct vs_err *err) VS_MUST_CHECK;
+/* Fills cell[0 .. *n * per_row) with numbers below nlist from an earlier run,
+ * *n at most n_rows and 0 when there is nothing to go on from. */
 int vs_cell_log_load(struct vs_cell_log *g, uint32_t *cell, uint64_t n_rows,
 		     uint32_t nlist, uint64_t *n,
 		     struct vs_err *err) VS_MUST_CHECK;

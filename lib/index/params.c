@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vs/coarse.h"
 #include "vs/num.h"
 
 #define KFACTOR 10u
@@ -26,9 +27,10 @@ static int bad(const char *text, const struct vs_factory *index,
 		"none: an exhaustive index has no parameters";
 
 	if (has_cells(index) && is_refined(index))
-		expected = "nprobe=N,kfactor=N with N from 1";
+		expected = "nprobe=N,kfactor=N with N from 1, and "
+			   "taper=N";
 	else if (has_cells(index))
-		expected = "nprobe=N with N from 1";
+		expected = "nprobe=N with N from 1, and taper=N";
 	else if (is_refined(index))
 		expected = "kfactor=N with N from 1";
 	return vs_fail(err, VS_EUSAGE,
@@ -53,8 +55,13 @@ static bool take(const char *p, size_t n, const struct vs_factory *index,
 	size_t name = equals == NULL ? n : (size_t)(equals - p);
 	uint64_t v;
 
-	if (name == n || !vs_parse_u64_n(equals + 1, n - name - 1, &v) ||
-	    v == 0)
+	if (name == n || !vs_parse_u64_n(equals + 1, n - name - 1, &v))
+		return false;
+	if (name == 5 && memcmp(p, "taper", 5) == 0 && has_cells(index)) {
+		out->taper = (uint32_t)vs_min_u64(v, VS_TAPER_MAX);
+		return v <= VS_TAPER_MAX;
+	}
+	if (v == 0)
 		return false;
 	if (name == 6 && memcmp(p, "nprobe", 6) == 0 && has_cells(index)) {
 		out->nprobe = (uint32_t)vs_min_u64(v, index->nlist);
@@ -90,6 +97,7 @@ int vs_params_parse(const char *text, const struct vs_factory *index,
 
 	out->nprobe = root_up(index->nlist);
 	out->nprobe_cut = false;
+	out->taper = 0;
 	out->kfactor = is_refined(index) ? KFACTOR : 1;
 	out->text[0] = '\0';
 	if (text != NULL && text[0] != '\0' && !take_all(text, index, out))
@@ -98,6 +106,9 @@ int vs_params_parse(const char *text, const struct vs_factory *index,
 		snprintf(out->text, sizeof(out->text), "nprobe=%u",
 			 out->nprobe);
 	n = strlen(out->text);
+	if (out->taper > 0)
+		n += (size_t)snprintf(out->text + n, sizeof(out->text) - n,
+				      ",taper=%u", out->taper);
 	if (is_refined(index))
 		snprintf(out->text + n, sizeof(out->text) - n, "%skfactor=%u",
 			 n > 0 ? "," : "", out->kfactor);

@@ -184,7 +184,7 @@ int vs_shard_bad(const struct vs_shard *s, const char *what,
 		       vs_shard_path(s), what);
 }
 
-/* CELL: u64 row counts, cumulative, [nlist + 1]. */
+/* CELL: u64 counts of rows, or of their copies, cumulative, [nlist + 1]. */
 static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 		      struct vs_err *err)
 {
@@ -211,7 +211,8 @@ static int read_cells(struct vs_ctx *ctx, struct vs_shard *s,
 		return rc;
 	for (c = 0; c <= nlist; c++)
 		row[c] = vs_get_le64(&row[c]);
-	if (row[0] != 0 || row[nlist] != h->n_rows)
+	if (row[0] != 0 ||
+	    row[nlist] != h->n_rows * vs_factory_copies(&s->index))
 		return vs_shard_bad(s, "CELL does not run from 0 to the row "
 				    "count", err);
 	for (c = 0; c < nlist; c++) {

@@ -1,10 +1,10 @@
 /* shard_build.c - builds a shard file from a stream of rows.
  *
- * Every row has one place: its cell's first panel and its rank among the rows
- * of the cell in input order.  Places are filled for a range of panels at a
- * time, as many as the memory ceiling allows; the stream is read once for each
- * range, in order, so I/O stays sequential and the bytes do not depend on the
- * ceiling.
+ * Every row has one place, or with SOAR two in cells of their own: the first
+ * panel of the cell and its rank among the rows of the cell in input order.
+ * Places are filled for a range of panels at a time, as many as the memory
+ * ceiling allows; the stream is read once for each range, in order, so I/O
+ * stays sequential and the bytes do not depend on the ceiling.
  */
 #include "vs/shard.h"
 
@@ -67,6 +67,15 @@ static void end_digest(struct vs_build *b)
 	b->hasher = NULL;
 }
 
+static int assign_rows(const struct vs_build *b, const struct vs_coarse *coarse,
+		       const struct vs_rows *rows, uint32_t *cell,
+		       struct vs_err *err)
+{
+	return b->copies == 2 ?
+		       vs_coarse_assign_two(b->ctx, coarse, rows, cell, err) :
+		       vs_coarse_assign(b->ctx, coarse, rows, cell, NULL, err);
+}
+
 /* The cells of n rows of the block.  The centroids of similarities are unit
  * vectors, and the one with the largest product is the nearest to the row
  * scaled to length 1. */
@@ -79,8 +88,7 @@ static int assign_block(struct vs_build *b, const struct vs_coarse *coarse,
 	int rc = 0;
 
 	if (!vs_metric_is_similarity(b->spec->metric))
-		return vs_coarse_assign(b->ctx, coarse, &rows, cell, NULL,
-					err);
+		return assign_rows(b, coarse, &rows, cell, err);
 	rows.p = b->wide;
 	rows.dtype = VS_F32;
 	for (at = 0; rc == 0 && at < n; at += rows.n) {
@@ -91,8 +99,7 @@ static int assign_block(struct vs_build *b, const struct vs_coarse *coarse,
 				     b->wide + i * dim);
 			vs_row_unit(b->wide + i * dim, dim);
 		}
-		rc = vs_coarse_assign(b->ctx, coarse, &rows, cell + at, NULL,
-				      err);
+		rc = assign_rows(b, coarse, &rows, cell + at * b->copies, err);
 	}
 	return rc;
 }
@@ -150,8 +157,8 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 	size_t got;
 	int rc;
 
-	b->cell = vs_alloc(b->ctx, b->src->n_rows, sizeof(*b->cell),
-			   "cell numbers", err);
+	b->cell = vs_alloc(b->ctx, b->src->n_rows,
+			   b->copies * sizeof(*b->cell), "cell numbers", err);
 	if (b->cell == NULL)
 		return VS_ENOMEM;
 	rc = vs_coarse_create(b->ctx, &centroids, rows, &coarse, err);
@@ -166,7 +173,8 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 			rc = count_mismatch(b, done + got, err);
 			break;
 		}
-		rc = assign_block(b, coarse, got, b->cell + done, err);
+		rc = assign_block(b, coarse, got,
+				  b->cell + done * b->copies, err);
 		done += got;
 		if (rc == 0)
 			vs_cell_log_offer(&b->log, b->cell, done, b->hasher);
@@ -176,7 +184,7 @@ static int assign_all(struct vs_build *b, struct vs_err *err)
 	vs_coarse_destroy(b->ctx, coarse);
 	if (rc == 0 && done != b->src->n_rows)
 		rc = count_mismatch(b, done, err);
-	for (i = 0; rc == 0 && i < done; i++)
+	for (i = 0; rc == 0 && i < done * b->copies; i++)
 		b->cell_rows[b->cell[i]]++;
 	end_digest(b);
 	return rc;
@@ -200,24 +208,33 @@ int vs_build_lay_out(struct vs_build *b, struct vs_err *err)
 	return 0;
 }
 
-/* Places of the rows of one block that fall into the range. */
-static void place_block(struct vs_build *b, uint64_t done, size_t got)
+/* Puts row i of the block into its cell c, if that place is in the range. */
+static void place_row(struct vs_build *b, size_t i, uint32_t c)
 {
 	uint64_t first = b->range_first * VS_PANEL_ROWS;
 	uint64_t end = first + b->range_panels * VS_PANEL_ROWS;
-	uint64_t place;
-	uint32_t c;
+	uint64_t place = b->cell_panel[c] * VS_PANEL_ROWS + b->next[c]++;
+
+	if (place < first || place >= end)
+		return;
+	memcpy(b->range_rows + (place - first) * b->row_bytes,
+	       b->block + i * b->row_bytes, b->row_bytes);
+	b->range_ids[place - first] = b->block_ids[i];
+}
+
+/* Places of the rows of one block that fall into the range. */
+static void place_block(struct vs_build *b, uint64_t done, size_t got)
+{
+	const uint32_t *cell = b->cell;
+	unsigned x;
 	size_t i;
 
-	for (i = 0; i < got; i++) {
-		c = b->cell != NULL ? b->cell[done + i] : 0;
-		place = b->cell_panel[c] * VS_PANEL_ROWS + b->next[c]++;
-		if (place < first || place >= end)
-			continue;
-		memcpy(b->range_rows + (place - first) * b->row_bytes,
-		       b->block + i * b->row_bytes, b->row_bytes);
-		b->range_ids[place - first] = b->block_ids[i];
-	}
+	for (i = 0; i < got; i++)
+		for (x = 0; x < b->copies; x++)
+			place_row(b, i,
+				  cell != NULL ?
+					  cell[(done + i) * b->copies + x] :
+					  0);
 }
 
 /* IVF: the whole stream again.  Flat: as many rows as the range holds. */
@@ -349,7 +366,7 @@ static int build(struct vs_build *b, const char *path, struct vs_err *err)
 	rc = start_stream(b, err);
 	if (rc == 0)
 		rc = vs_cell_log_init(&b->log, b->ctx, path,
-				      &b->spec->fingerprint,
+				      &b->spec->fingerprint, b->copies,
 				      b->spec->checkpoint_secs, err);
 	if (rc == 0)
 		rc = vs_cont_create(b->ctx, path, &head, &b->w, err);
@@ -387,6 +404,7 @@ int vs_shard_build(struct vs_ctx *ctx, const char *path,
 		.spec = spec,
 		.src = src,
 		.nlist = spec->index.nlist,
+		.copies = vs_factory_copies(&spec->index),
 		.row_bytes = src->dim * vs_dtype_size(src->dtype),
 		.kind = vs_code_kind_of(&spec->index, src->dtype),
 		.id_size = src->id_max < UINT32_MAX ? 4 : 8,

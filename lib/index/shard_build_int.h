@@ -61,8 +61,9 @@ struct vs_build {
 	struct vs_digest input;
 
 	/* where rows go */
-	uint32_t *cell;       /* [n_rows]; NULL for Flat */
-	uint64_t *cell_rows;  /* [nlist] */
+	unsigned copies;      /* of each row, in cells of their own */
+	uint32_t *cell;       /* [n_rows][copies]; NULL for Flat */
+	uint64_t *cell_rows;  /* [nlist]; copies count */
 	uint64_t *cell_panel; /* [nlist + 1] */
 	uint64_t *next;       /* [nlist]: rank of the next row of a cell */
 	struct vs_cell_log log; /* of cell */

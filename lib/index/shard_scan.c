@@ -100,6 +100,17 @@ struct columns {
 	uint32_t from, to;
 };
 
+/* The end of the columns of query i that hold cells. */
+static uint32_t last_of(const struct columns *p, uint64_t i)
+{
+	const uint32_t *cells = p->cells + i * p->nprobe;
+	uint32_t to = p->to;
+
+	while (to > p->from && cells[to - 1] == VS_CELL_NONE)
+		to--;
+	return to;
+}
+
 /* The (cell, query) pairs of the columns sorted by cell, in query order within
  * a cell. */
 static int sort_pairs(struct vs_ctx *ctx, uint32_t nlist,
@@ -107,7 +118,7 @@ static int sort_pairs(struct vs_ctx *ctx, uint32_t nlist,
 		      uint32_t **query_out, struct vs_err *err)
 {
 	uint64_t *start, at = 0, n, i;
-	uint32_t *query, c, x;
+	uint32_t *query, c, x, to;
 
 	start = vs_zalloc(ctx, (size_t)nlist + 1, sizeof(*start), "probes",
 			  err);
@@ -119,18 +130,22 @@ static int sort_pairs(struct vs_ctx *ctx, uint32_t nlist,
 	*query_out = query;
 	if (query == NULL)
 		return VS_ENOMEM;
-	for (i = 0; i < p->n_queries; i++)
-		for (x = p->from; x < p->to; x++)
+	for (i = 0; i < p->n_queries; i++) {
+		to = last_of(p, i);
+		for (x = p->from; x < to; x++)
 			start[p->cells[i * p->nprobe + x]]++;
+	}
 	for (c = 0; c <= nlist; c++) {
 		n = start[c];
 		start[c] = at;
 		at += n;
 	}
-	for (i = 0; i < p->n_queries; i++)
-		for (x = p->from; x < p->to; x++)
+	for (i = 0; i < p->n_queries; i++) {
+		to = last_of(p, i);
+		for (x = p->from; x < to; x++)
 			query[start[p->cells[i * p->nprobe + x]]++] =
 				(uint32_t)i;
+	}
 	for (c = nlist; c > 0; c--)
 		start[c] = start[c - 1];
 	start[0] = 0;

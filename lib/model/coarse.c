@@ -18,6 +18,9 @@
  * codes are no use for its like, and the next REST tiles go without. */
 #define OPEN_PART 8u
 #define REST 63u
+/* Cells among which the second of a row is looked for: 32 find none that would
+ * be better for sift and for lsa, and 8 nearly as good ones. */
+#define SPILL_NEAR 16u
 
 void vs_coarse_destroy(struct vs_ctx *ctx, struct vs_coarse *c)
 {
@@ -475,12 +478,26 @@ int vs_coarse_assign_track(struct vs_ctx *ctx, const struct vs_coarse *c,
 
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		    enum vs_metric metric, const struct vs_rows *queries,
-		    uint32_t nprobe, uint32_t *cells, struct vs_err *err)
+		    const struct vs_probe *probe, uint32_t *cells,
+		    struct vs_err *err)
 {
 	struct vs_coarse_job j = {
 		.ctx = ctx, .c = c, .rows = queries,
 		.metric = vs_metric_is_similarity(metric) ? VS_IP : VS_L2,
-		.nprobe = nprobe, .cells = cells,
+		.nprobe = probe->n, .taper = probe->taper, .cells = cells,
+	};
+
+	return run(&j, err);
+}
+
+int vs_coarse_assign_two(struct vs_ctx *ctx, const struct vs_coarse *c,
+			 const struct vs_rows *rows, uint32_t *cell,
+			 struct vs_err *err)
+{
+	struct vs_coarse_job j = {
+		.ctx = ctx, .c = c, .rows = rows, .metric = VS_L2,
+		.nprobe = (uint32_t)vs_min_u64(SPILL_NEAR, c->nlist),
+		.spill = true, .cells = cell,
 	};
 
 	return run(&j, err);

@@ -88,6 +88,8 @@ struct vs_coarse_job {
 	enum vs_metric metric; /* VS_L2 or VS_IP */
 	uint32_t nprobe; /* 0: assign */
 	bool alone; /* on the calling thread */
+	uint32_t taper;  /* of nprobe; 0: all are wanted */
+	bool spill;      /* two cells of each row, from nprobe near ones */
 	uint32_t *cells;
 	float *dist;
 	struct vs_coarse_scratch *scratch; /* [n_workers] */
@@ -135,6 +137,15 @@ size_t vs_coarse_nearest(const struct vs_coarse_job *j,
 size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
 			      struct vs_coarse_scratch *s,
 			      const struct vs_coarse_row *r);
+/* coarse_near.c.  What becomes of the n near cells in s->hit, with canonical
+ * keys and in no order: those that a taper leaves, or the two of a row. */
+void vs_coarse_taper(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
+		     const struct vs_coarse_row *r, size_t n);
+void vs_coarse_spill(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
+		     const struct vs_coarse_row *r, size_t n);
+/* Brings the nth best, from 0 on, to its place in h, and what is better before
+ * it in no order. */
+void vs_coarse_best_first(struct vs_hit *h, size_t n, size_t nth);
 int64_t vs_coarse_key(const struct vs_coarse_job *j,
 		      const struct vs_coarse_row *r, uint32_t cell);
 

@@ -132,8 +132,8 @@ static void nprobe_limits(const struct vs_coarse_job *j,
 	bracket(held, n, j->nprobe, r->zone / 8, lo, hi);
 }
 
-/* Brings the nth best to the front of h, in no order (Hoare 1961). */
-static void best_first(struct vs_hit *h, size_t n, size_t nth)
+/* Quickselect (Hoare, Find, CACM 4, 1961). */
+void vs_coarse_best_first(struct vs_hit *h, size_t n, size_t nth)
 {
 	size_t lo = 0, hi = n - 1, i, k;
 	struct vs_hit pivot, t;
@@ -242,6 +242,21 @@ static void mark_chosen(const struct vs_coarse_scratch *s, float *scores,
 		scores[s->hit[best].id] = -INFINITY;
 }
 
+/* Canonical keys of all that are in. */
+static void weigh_chosen(const struct vs_coarse_job *j,
+			 struct vs_coarse_scratch *s,
+			 const struct vs_coarse_row *r, float sure)
+{
+	size_t x, n = 0;
+
+	for (x = 0; x < s->n_near; x++) {
+		if (!(r->scores[s->near[x]] < sure))
+			continue;
+		s->hit[n].id = s->near[x];
+		s->hit[n++].key = vs_coarse_key(j, r, s->near[x]);
+	}
+}
+
 /* All cells surely in, and the best of the doubtful ones. */
 size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
 			      struct vs_coarse_scratch *s,
@@ -252,8 +267,16 @@ size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
 	size_t n_in = s->n_near - n_open, n_more = j->nprobe - n_in;
 
 	if (n_more > 0)
-		best_first(s->hit, n_open, n_more - 1);
+		vs_coarse_best_first(s->hit, n_open, n_more - 1);
 	mark_chosen(s, r->scores, sure, n_more, n_in == 0);
-	put_cells(s, r->scores, sure, j->cells + r->i * j->nprobe);
+	if (j->taper == 0 && !j->spill) {
+		put_cells(s, r->scores, sure, j->cells + r->i * j->nprobe);
+		return n_open;
+	}
+	weigh_chosen(j, s, r, sure);
+	if (j->spill)
+		vs_coarse_spill(j, s, r, j->nprobe);
+	else
+		vs_coarse_taper(j, s, r, j->nprobe);
 	return n_open;
 }

@@ -135,6 +135,7 @@ static bool read_family(struct reader *r, struct vs_factory *f)
 	if (take(r, "IVF") && take_number(r, &f->nlist)) {
 		f->family = VS_FAMILY_IVF;
 		read_centroid_graph(r, f);
+		f->soar = take(r, "_SOAR");
 		if (end_part(r))
 			return true;
 	} else if (take(r, "HNSW") && take_number(r, &f->hnsw_m)) {
@@ -146,6 +147,7 @@ static bool read_family(struct reader *r, struct vs_factory *f)
 	f->family = VS_FAMILY_FLAT;
 	f->nlist = 1;
 	f->hnsw_m = 0;
+	f->soar = false;
 	return false;
 }
 
@@ -298,6 +300,10 @@ static int check_sense(const struct vs_factory *f, const char *text,
 			       "index '%.80s': %u dimensions do not divide "
 			       "into m equal parts; expected a multiple of m",
 			       text, f->rot_dim);
+	if (f->soar && f->nlist < 2)
+		return vs_fail(err, VS_EUSAGE,
+			       "index '%.80s': _SOAR puts rows into two cells; "
+			       "expected IVF2 or more", text);
 	if (!is_finer(f->refine, f->code))
 		return vs_fail(err, VS_EUSAGE,
 			       "index '%.80s': refining says no more than the "
@@ -343,9 +349,13 @@ static void put_all(struct vs_factory *f)
 	f->text[0] = '\0';
 	put_first_steps(f);
 	if (f->family == VS_FAMILY_IVF)
-		put(f, f->hnsw_m != 0 ? "IVF%u_" : "IVF%u,", f->nlist);
+		put(f, "IVF%u%s", f->nlist, f->hnsw_m != 0 ? "_" : "");
 	if (f->hnsw_m != 0)
-		put(f, "HNSW%u,", f->hnsw_m);
+		put(f, "HNSW%u", f->hnsw_m);
+	if (f->soar)
+		put(f, "_SOAR");
+	if (f->family != VS_FAMILY_FLAT)
+		put(f, ",");
 	if (f->code == VS_CODE_PQ8 || f->code == VS_CODE_PQ4)
 		put(f, "PQ%u%s", f->pq_m, f->code == VS_CODE_PQ4 ? "x4fs" : "");
 	else

@@ -192,6 +192,7 @@ static int alloc(struct vs_kmeans_near *s, struct vs_err *err)
 static int fill(struct vs_kmeans_near *s, const struct vs_rows *supers,
 		struct vs_err *err)
 {
+	const struct vs_probe probe = { s->n_near, 0 };
 	int rc = alloc(s, err);
 
 	if (rc == 0)
@@ -202,7 +203,7 @@ static int fill(struct vs_kmeans_near *s, const struct vs_rows *supers,
 	rc = vs_coarse_create(s->ctx, supers, VS_F32, &s->supers, err);
 	if (rc == 0)
 		rc = vs_coarse_probe(s->ctx, s->supers, VS_L2, supers,
-				     s->n_near, s->near, err);
+				     &probe, s->near, err);
 	return rc;
 }
 

@@ -38,13 +38,14 @@ static int refine(struct vs_search *s, const struct vs_rows *rows,
 static int scan(struct vs_search *s, const struct vs_rows *rows,
 		uint32_t *cells, struct vs_batch **b, struct vs_err *err)
 {
+	const struct vs_probe probe = { s->params.nprobe, s->params.taper };
 	size_t i;
 	int rc = 0;
 
 	if (s->coarse != NULL)
 		rc = vs_coarse_probe(s->ctx, s->coarse,
 				     vs_search_head(s)->metric, rows,
-				     s->params.nprobe, cells, err);
+				     &probe, cells, err);
 	for (i = 0; rc == 0 && i < s->target.n; i++)
 		rc = vs_shard_scan(s->ctx, s->target.shard[i], (uint32_t)i, *b,
 				   rows->n, cells, s->params.nprobe, err);
@@ -95,6 +96,7 @@ static int search_once(struct vs_search *s, const struct vs_rows *rows,
 		.k = s->k,
 		.within = s->args->within,
 		.radius = s->radius,
+		.unique = vs_shard_index(s->target.shard[0])->soar,
 		.list_bytes = list_bytes(s, rows->n),
 	};
 	struct vs_batch *b;

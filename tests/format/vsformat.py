@@ -314,7 +314,7 @@ def f32(x):
 
 
 TRANSFORM = re.compile(r"(?:(OPQ|PCAR?|RR)(\d+)(?:_(\d+))?,)?(L2norm,)?")
-INDEX = re.compile(r"(?:IVF(\d+),)?(Flat|SQfp16|SQ8|PQ\d+(?:x4fs)?)")
+INDEX = re.compile(r"(?:IVF(\d+)(_SOAR)?,)?(Flat|SQfp16|SQ8|PQ\d+(?:x4fs)?)")
 
 
 def check_matrix(f, rotation, dim):
@@ -356,7 +356,12 @@ def index_of(f):
     text = f.info()["index"]
     m = INDEX.fullmatch(text[TRANSFORM.match(text).end():])
     need(m, "INFO: index")
-    return int(m.group(1)) if m.group(1) else None, m.group(2)
+    return int(m.group(1)) if m.group(1) else None, m.group(3)
+
+
+def copies_of(f):
+    """Cells in which each row stands."""
+    return 2 if "_SOAR" in f.info()["index"] else 1
 
 
 def check_centroids(f, nlist):
@@ -638,13 +643,28 @@ def cells_of(f):
     nlist = index_of(f)[0]
     check_centroids(f, nlist)
     cells = f.array("CELL", "Q", (nlist or 1) + 1)
-    need(cells[0] == 0 and cells[-1] == f.rows and
+    need(cells[0] == 0 and cells[-1] == f.rows * copies_of(f) and
          list(cells) == sorted(cells), "CELL")
     return cells
 
 
 def shard_rows(f):
-    """Yields (cell, id, row) and checks what stands around them."""
+    """Yields (cell, id, row) of each row, checks that its other copies say the
+    same in other cells, and what stands around them."""
+    seen, copies = {}, copies_of(f)
+    for c, i, row in slot_rows(f):
+        cells, first = seen.setdefault(i, ([], row))
+        need(c not in cells, f"id {i} twice in cell {c}")
+        # Codes of what a row differs by from the centroid differ.
+        need(first == row or "CBKS" in f.sections, f"id {i}: other values")
+        cells.append(c)
+        if len(cells) == 1:
+            yield c, i, row
+    need(all(len(cells) == copies for cells, _ in seen.values()), "copies")
+
+
+def slot_rows(f):
+    """The same of each copy, alone."""
     turn(f)
     books = codebooks_of(f)
     if books:

@@ -36,7 +36,8 @@ static void init(struct vs_cell_log *g, struct vs_ctx *ctx, uint8_t task)
 	struct vs_err err;
 
 	memset(g, 0, sizeof(*g));
-	assert_int_equal(vs_cell_log_init(g, ctx, tmpdir_file(&dir, "x"), &d, 0,
+	assert_int_equal(vs_cell_log_init(g, ctx, tmpdir_file(&dir, "x"), &d,
+					  1, 0,
 					  &err), 0);
 }
 

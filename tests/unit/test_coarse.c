@@ -1,6 +1,7 @@
 /* The coarse quantizer: the nearest cell and the nprobe nearest are those of
  * the canonical kernel, ties by the lower cell, on every instruction set and
  * for values where the tile's rounding leaves much open. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,24 +51,137 @@ static void rank_cells(const struct gendata *c, const struct gendata *q,
 	qsort(out, c->n, sizeof(*out), by_rank);
 }
 
+/* The first n of want, in any order. */
+static void check_set(const uint32_t *got, const struct vs_hit *want,
+		      uint32_t n)
+{
+	uint32_t *a = malloc(n * sizeof(*a)), i;
+	uint32_t *b = malloc(n * sizeof(*b));
+
+	for (i = 0; i < n; i++) {
+		a[i] = got[i];
+		b[i] = (uint32_t)want[i].id;
+	}
+	qsort(a, n, sizeof(*a), by_cell);
+	qsort(b, n, sizeof(*b), by_cell);
+	assert_memory_equal(a, b, n * sizeof(*a));
+	free(a);
+	free(b);
+}
+
 static void check_probe(const uint32_t *got, const struct vs_hit *want,
 			uint32_t nprobe)
 {
-	uint32_t *a = malloc(nprobe * sizeof(*a));
-	uint32_t *b = malloc(nprobe * sizeof(*b));
 	uint32_t i;
 
-	for (i = 0; i < nprobe; i++) {
-		a[i] = got[i];
-		b[i] = (uint32_t)want[i].id;
-		if (i > 1)
-			assert_true(got[i - 1] < got[i]);
+	for (i = 2; i < nprobe; i++)
+		assert_true(got[i - 1] < got[i]);
+	check_set(got, want, nprobe);
+}
+
+/* The nearest cell, and of the 16 nearest the other one of least loss. */
+static void check_two(const struct gendata *c, const struct vs_hit *want,
+		      const uint32_t *got)
+{
+	double d1 = vs_f32_of_key(want[0].key, false), d2, between, dot, loss;
+	double least = INFINITY;
+	uint32_t x, second = UINT32_MAX;
+
+	for (x = 1; x < 16 && x < c->n; x++) {
+		d2 = vs_f32_of_key(want[x].key, false);
+		between = vs_f32_of_key(gendata_key(VS_L2, c, want[0].id, c,
+						    want[x].id), false);
+		dot = (d1 + d2 - between) / 2;
+		loss = d1 > 0 ? d2 + dot * dot / d1 : d2;
+		if (!(loss < INFINITY))
+			loss = INFINITY;
+		if (second == UINT32_MAX || loss < least ||
+		    (loss == least && want[x].id < second)) {
+			least = loss;
+			second = (uint32_t)want[x].id;
+		}
 	}
-	qsort(a, nprobe, sizeof(*a), by_cell);
-	qsort(b, nprobe, sizeof(*b), by_cell);
-	assert_memory_equal(a, b, nprobe * sizeof(*a));
-	free(a);
-	free(b);
+	assert_int_equal(got[0], want[0].id);
+	assert_int_equal(got[1], second);
+}
+
+/* Squared distance, or what stands for it under products. */
+static double far_off(const struct gendata *c, const struct gendata *q,
+		      uint64_t row, int64_t key, bool ip)
+{
+	double most = 0, norm2;
+	uint64_t i;
+
+	if (!ip)
+		return vs_f32_of_key(key, false);
+	for (i = 0; i < c->n; i++) {
+		norm2 = vs_norm2_f32(c->f32 + i * c->dim, c->dim);
+		if (!(norm2 <= most) && !isnan(most))
+			most = norm2;
+	}
+	norm2 = vs_norm2_f32(q->f32 + row * q->dim, q->dim);
+	return sqrt(norm2) * sqrt(most) - vs_f32_of_key(key, true);
+}
+
+/* The cells in the order of want, as long as the rule holds. */
+static void check_taper(const struct gendata *c, const struct gendata *q,
+			uint64_t row, const struct vs_hit *want, bool ip,
+			const struct vs_probe *p, const uint32_t *got)
+{
+	double first = far_off(c, q, row, want[0].key, ip), d, w;
+	uint32_t r, t, x;
+
+	for (r = 1; r < p->n; r++) {
+		d = far_off(c, q, row, want[r].key, ip);
+		w = 1;
+		for (t = 0; !(d <= first) && t < p->taper; t++)
+			w *= d / first;
+		/* Clear of roundings in either direction. */
+		if (!((r + 1) * w <= p->n * 1.00001))
+			break;
+		if ((r + 1) * w > p->n * .99999)
+			return;
+	}
+	for (x = 0; x < r; x++)
+		assert_true(got[x] != VS_CELL_NONE);
+	for (; x < p->n; x++)
+		assert_true(got[x] == VS_CELL_NONE);
+	assert_int_equal(got[0], want[0].id);
+	check_set(got, want, r);
+}
+
+/* What canonical distances decide: both cells of a row, and a taper. */
+static void check_near(struct vs_ctx *ctx, const struct vs_coarse *coarse,
+		       const struct gendata *c, const struct gendata *q,
+		       enum vs_metric metric)
+{
+	const struct vs_probe probe = {
+		(uint32_t)vs_min_u64(40, c->n), 1 + (uint32_t)(c->n % 5)
+	};
+	struct vs_hit *want = malloc(c->n * sizeof(*want));
+	uint32_t *cell = malloc(q->n * (probe.n + 2) * sizeof(*cell));
+	bool ip = vs_metric_is_similarity(metric);
+	struct vs_rows rows;
+	struct vs_err err;
+	uint64_t i;
+
+	gendata_rows(q, &rows);
+	if (c->n >= 2) {
+		assert_int_equal(vs_coarse_assign_two(ctx, coarse, &rows, cell,
+						      &err), 0);
+		for (i = 0; i < q->n; i++) {
+			rank_cells(c, q, i, VS_L2, want);
+			check_two(c, want, cell + 2 * i);
+		}
+	}
+	assert_int_equal(vs_coarse_probe(ctx, coarse, metric, &rows, &probe,
+					 cell, &err), 0);
+	for (i = 0; i < q->n; i++) {
+		rank_cells(c, q, i, ip ? VS_IP : VS_L2, want);
+		check_taper(c, q, i, want, ip, &probe, cell + i * probe.n);
+	}
+	free(want);
+	free(cell);
 }
 
 /* Centroids c against rows q (f32 values in both, type as q says). */
@@ -77,6 +191,7 @@ static void check(struct vs_ctx *ctx, struct gendata *c,
 	static const uint32_t probes[] = { 1, 2, 9, 100, 1u << 30 };
 	struct vs_hit *want = malloc(c->n * sizeof(*want));
 	uint32_t *cell = malloc(q->n * c->n * sizeof(*cell)), nprobe;
+	struct vs_probe probe = { 0, 0 };
 	float *dist = malloc(q->n * sizeof(*dist));
 	struct vs_coarse *coarse;
 	struct vs_rows rows, centroids;
@@ -98,13 +213,15 @@ static void check(struct vs_ctx *ctx, struct gendata *c,
 	}
 	for (p = 0; p < 5; p++) {
 		nprobe = (uint32_t)vs_min_u64(probes[p], c->n);
+		probe.n = nprobe;
 		assert_int_equal(vs_coarse_probe(ctx, coarse, metric, &rows,
-						 nprobe, cell, &err), 0);
+						 &probe, cell, &err), 0);
 		for (i = 0; i < q->n; i++) {
 			rank_cells(c, q, i, metric, want);
 			check_probe(cell + i * nprobe, want, nprobe);
 		}
 	}
+	check_near(ctx, coarse, c, q, metric);
 	vs_coarse_destroy(ctx, coarse);
 	assert_int_equal(ctx->mem_now, 0);
 	free(want);
@@ -394,7 +511,8 @@ static void test_stop(void **state)
 			 0);
 	assert_int_equal(vs_coarse_assign(&ctx, coarse, &rows, cell, NULL,
 					  &err), VS_EAGAIN);
-	assert_int_equal(vs_coarse_probe(&ctx, coarse, VS_L2, &rows, 1, cell,
+	assert_int_equal(vs_coarse_probe(&ctx, coarse, VS_L2, &rows,
+					 &(struct vs_probe){ 1, 0 }, cell,
 					 &err), VS_EAGAIN);
 	vs_coarse_destroy(&ctx, coarse);
 	assert_int_equal(ctx.mem_now, 0);

@@ -100,7 +100,9 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 		rc = vs_coarse_create(ctx, &centroids, h->dtype, &coarse, NULL);
 		if (rc == 0)
 			rc = vs_coarse_probe(ctx, coarse, h->metric,
-					     &spec.queries, nlist, cells,
+					     &spec.queries,
+					     &(struct vs_probe){ nlist, 0 },
+					     cells,
 					     NULL);
 	}
 	if (rc == 0)

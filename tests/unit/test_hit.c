@@ -146,6 +146,66 @@ static void check_topk(struct vs_rng *r, uint32_t n, uint32_t k, uint64_t range)
 	}
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	const struct vs_hit *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* Few ids, so that most come again, with the same key or another one. */
+static void check_unique(struct vs_rng *r, uint32_t n, uint32_t k,
+			 uint64_t range, uint64_t ids)
+{
+	struct vs_hit all[300], slots[2 * 329];
+	uint64_t where[2 * 329];
+	struct vs_topk t = { .slots = slots, .where = where, .k = k,
+			     .limit = VS_KEY_WORST, .unique = true };
+	uint32_t i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		all[i].key = (int64_t)vs_rng_below(r, range);
+		all[i].id = vs_rng_below(r, ids);
+		vs_topk_push(&t, all[i].key, all[i].id,
+			     all[i].id * 1000 + (uint64_t)all[i].key);
+		assert_true(t.n <= vs_topk_slots(k));
+	}
+	vs_topk_finish(&t);
+	qsort(all, n, sizeof(all[0]), compare_ids);
+	for (i = 0; i < n; i++)
+		if (i == 0 || all[i].id != all[kept - 1].id)
+			all[kept++] = all[i];
+	qsort(all, kept, sizeof(all[0]), compare_hits);
+	for (i = 0; i < k; i++) {
+		if (i >= kept) {
+			assert_true(slots[i].id == VS_ID_NONE);
+			continue;
+		}
+		assert_true(slots[i].id == all[i].id);
+		assert_true(slots[i].key == all[i].key);
+		assert_true(where[i] ==
+			    all[i].id * 1000 + (uint64_t)all[i].key);
+	}
+}
+
+static void test_topk_of_unique_ids(void **state)
+{
+	static const uint64_t ranges[] = {1, 7, 100, 900};
+	struct vs_rng r;
+	unsigned round, i;
+
+	(void)state;
+	vs_rng_init(&r, 2, VS_STREAM_TEST);
+	for (round = 0; round < 2000; round++)
+		for (i = 0; i < 4; i++)
+			check_unique(&r, (uint32_t)vs_rng_below(&r, 300),
+				     1 + (uint32_t)vs_rng_below(&r, 40),
+				     ranges[i], 1 + vs_rng_below(&r, 200));
+	check_unique(&r, 300, 329, 5, 200);
+}
+
 static void test_topk_against_sort(void **state)
 {
 	static const uint64_t ranges[] = {1, 2, 7, 100, 1u << 30};
@@ -191,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_nan_is_worst),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_topk_against_sort),
+		cmocka_unit_test(test_topk_of_unique_ids),
 		cmocka_unit_test(test_topk_order_free),
 	};
 

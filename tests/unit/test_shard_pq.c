@@ -138,7 +138,8 @@ static void search(struct vs_ctx *ctx, const char *path,
 		ok(vs_coarse_create(ctx, &centroids, spec.queries.dtype,
 				    &coarse, &err), &err);
 		ok(vs_coarse_probe(ctx, coarse, spec.metric, &spec.queries,
-				   nprobe, cells, &err), &err);
+				   &(struct vs_probe){ nprobe, 0 }, cells,
+				   &err), &err);
 	}
 	ok(vs_shard_scan(ctx, s, 0, b, q->n, cells, nprobe, &err), &err);
 	ok(vs_batch_finish(ctx, b, &found, &err), &err);
