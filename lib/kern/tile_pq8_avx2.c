@@ -15,11 +15,16 @@
 	_mm256_set_m128i(_mm_loadu_si128((const void *)((codes) + o1)),        \
 			 _mm_loadu_si128((const void *)((codes) + o0)))
 
-typedef __m256i pq8_t, pq8_part, pq8_which;
+typedef __m256i pq8_t, pq8_codes, pq8_part, pq8_which;
 
-VS_AVX2_CANON VS_INLINE pq8_t pq8_zero(void)
+/* Words: of all bytes, and of those of odd rows, which are in the high bits. */
+typedef struct {
+	__m256i all, odd;
+} pq8_sum;
+
+VS_AVX2_CANON VS_INLINE pq8_sum pq8_zero(void)
 {
-	return _mm256_setzero_si256();
+	return (pq8_sum){ _mm256_setzero_si256(), _mm256_setzero_si256() };
 }
 
 VS_AVX2_CANON VS_INLINE pq8_part pq8_part_load(const uint8_t *p)
@@ -50,25 +55,24 @@ VS_AVX2_CANON VS_INLINE pq8_t pq8_next(pq8_t c)
 	return _mm256_sub_epi8(c, _mm256_set1_epi8(PQ8_PART));
 }
 
-VS_AVX2_CANON VS_INLINE pq8_t pq8_add16(pq8_t a, pq8_t b)
+VS_AVX2_CANON VS_INLINE pq8_sum pq8_add(pq8_sum sum, pq8_t x, pq8_codes c)
 {
-	return _mm256_add_epi16(a, b);
+	(void)c;
+	sum.all = _mm256_add_epi16(sum.all, x);
+	sum.odd = _mm256_add_epi16(sum.odd, _mm256_srli_epi16(x, 8));
+	return sum;
 }
 
-VS_AVX2_CANON VS_INLINE pq8_t pq8_odd(pq8_t x)
-{
-	return _mm256_srli_epi16(x, 8);
-}
-
-VS_AVX2_CANON VS_INLINE void pq8_split(pq8_t all, pq8_t odd, uint16_t *low,
+VS_AVX2_CANON VS_INLINE void pq8_split(pq8_sum sum, uint16_t *low,
 				       uint16_t *high)
 {
-	pq8_t even = _mm256_sub_epi16(all, _mm256_slli_epi16(odd, 8));
+	pq8_t even = _mm256_sub_epi16(sum.all,
+				      _mm256_slli_epi16(sum.odd, 8));
 
 	_mm256_store_si256((__m256i *)(void *)low,
-			   _mm256_unpacklo_epi16(even, odd));
+			   _mm256_unpacklo_epi16(even, sum.odd));
 	_mm256_store_si256((__m256i *)(void *)high,
-			   _mm256_unpackhi_epi16(even, odd));
+			   _mm256_unpackhi_epi16(even, sum.odd));
 }
 
 VS_AVX2_CANON VS_INLINE unsigned pq8_pass(const struct vs_tile_pq *t,

@@ -13,12 +13,17 @@
 #define PQ8_PART 64
 #define PQ8_LOAD(codes, r) vld1q_u8((codes) + o##r)
 
-typedef uint8x16_t pq8_t, pq8_which;
+typedef uint8x16_t pq8_t, pq8_codes, pq8_which;
 typedef uint8x16x4_t pq8_part;
 
-VS_NEON VS_INLINE pq8_t pq8_zero(void)
+/* Words: of all bytes, and of those of odd rows, which are in the high bits. */
+typedef struct {
+	uint16x8_t all, odd;
+} pq8_sum;
+
+VS_NEON VS_INLINE pq8_sum pq8_zero(void)
 {
-	return vdupq_n_u8(0);
+	return (pq8_sum){ vdupq_n_u16(0), vdupq_n_u16(0) };
 }
 
 VS_NEON VS_INLINE pq8_part pq8_part_load(const uint8_t *p)
@@ -48,25 +53,22 @@ VS_NEON VS_INLINE pq8_t pq8_next(pq8_t c)
 	return vsubq_u8(c, vdupq_n_u8(PQ8_PART));
 }
 
-VS_NEON VS_INLINE pq8_t pq8_add16(pq8_t a, pq8_t b)
+VS_NEON VS_INLINE pq8_sum pq8_add(pq8_sum sum, pq8_t x, pq8_codes c)
 {
-	return vreinterpretq_u8_u16(vaddq_u16(vreinterpretq_u16_u8(a),
-					      vreinterpretq_u16_u8(b)));
+	uint16x8_t words = vreinterpretq_u16_u8(x);
+
+	(void)c;
+	sum.all = vaddq_u16(sum.all, words);
+	sum.odd = vsraq_n_u16(sum.odd, words, 8);
+	return sum;
 }
 
-VS_NEON VS_INLINE pq8_t pq8_odd(pq8_t x)
+VS_NEON VS_INLINE void pq8_split(pq8_sum sum, uint16_t *low, uint16_t *high)
 {
-	return vreinterpretq_u8_u16(vshrq_n_u16(vreinterpretq_u16_u8(x), 8));
-}
+	uint16x8_t even = vsubq_u16(sum.all, vshlq_n_u16(sum.odd, 8));
 
-VS_NEON VS_INLINE void pq8_split(pq8_t all, pq8_t odd, uint16_t *low,
-				 uint16_t *high)
-{
-	uint16x8_t o = vreinterpretq_u16_u8(odd);
-	uint16x8_t e = vsubq_u16(vreinterpretq_u16_u8(all), vshlq_n_u16(o, 8));
-
-	vst1q_u16(low, vzip1q_u16(e, o));
-	vst1q_u16(high, vzip2q_u16(e, o));
+	vst1q_u16(low, vzip1q_u16(even, sum.odd));
+	vst1q_u16(high, vzip2q_u16(even, sum.odd));
 }
 
 VS_NEON VS_INLINE unsigned pq8_pass(const struct vs_tile_pq *t, unsigned q,

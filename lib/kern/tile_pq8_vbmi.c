@@ -3,8 +3,11 @@
 #include "kern_int.h"
 
 #if VS_KERN_X86
+#include "tile_pq_avx512.h"
+
 #define PQ8_ISA vbmi
 #define PQ8_ATTR VS_VBMI
+#define PQ8_V 4
 #define PQ8_R 2
 #define PQ8_Q 4
 #define PQ8_PART 128
@@ -14,7 +17,54 @@
 #define PQ8_LOAD_1(codes)                                                      \
 	pq8_load4((codes) + o4, (codes) + o5, (codes) + o6, (codes) + o7)
 
-#include "tile_pq8_zmm.h"
+typedef __m512i pq8_t, pq8_codes;
+
+/* Words: of all bytes, and of those of odd rows, which are in the high bits. */
+typedef struct {
+	__m512i all, odd;
+} pq8_sum;
+
+/* Four panels together. */
+VS_VBMI VS_INLINE pq8_t pq8_load4(const uint8_t *a, const uint8_t *b,
+				   const uint8_t *c, const uint8_t *d)
+{
+	__m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const void *)a));
+
+	v = _mm512_inserti32x4(v, _mm_loadu_si128((const void *)b), 1);
+	v = _mm512_inserti32x4(v, _mm_loadu_si128((const void *)c), 2);
+	return _mm512_inserti32x4(v, _mm_loadu_si128((const void *)d), 3);
+}
+
+VS_VBMI VS_INLINE pq8_sum pq8_zero(void)
+{
+	return (pq8_sum){ _mm512_setzero_si512(), _mm512_setzero_si512() };
+}
+
+VS_VBMI VS_INLINE pq8_sum pq8_add(pq8_sum sum, pq8_t x, pq8_codes c)
+{
+	(void)c;
+	sum.all = _mm512_add_epi16(sum.all, x);
+	sum.odd = _mm512_add_epi16(sum.odd, _mm512_srli_epi16(x, 8));
+	return sum;
+}
+
+VS_VBMI VS_INLINE void pq8_split(pq8_sum sum, uint16_t *low, uint16_t *high)
+{
+	pq8_t even = _mm512_sub_epi16(sum.all,
+				      _mm512_slli_epi16(sum.odd, 8));
+
+	_mm512_store_si512(low, _mm512_unpacklo_epi16(even, sum.odd));
+	_mm512_store_si512(high, _mm512_unpackhi_epi16(even, sum.odd));
+}
+
+VS_VBMI VS_INLINE unsigned pq8_pass(const struct vs_tile_pq *t, unsigned q,
+				     size_t row0, const uint16_t *low,
+				     const uint16_t *high)
+{
+	return vs_pq_mask_avx512(t, q, row0,
+				 _mm_load_si128((const void *)low),
+				 _mm_load_si128((const void *)high));
+}
 
 typedef __mmask64 pq8_which;
 
