@@ -92,8 +92,8 @@ struct vs_probe {
  * centroids (of largest product where metric is a similarity, else under L2).
  * First comes one that is the nearest but for roundings - which one may depend
  * on the instruction set - and then the others, without a taper in ascending
- * order, and VS_CELL_NONE for those that a taper leaves out.  Parallel.  VS_EAGAIN when the context
- * says stop. */
+ * order, and VS_CELL_NONE for those that a taper leaves out.  Parallel.
+ * VS_EAGAIN when the context says stop. */
 int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		    enum vs_metric metric, const struct vs_rows *queries,
 		    const struct vs_probe *probe, uint32_t *cells,

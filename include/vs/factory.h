@@ -7,9 +7,9 @@
  *   <code> = Flat | SQfp16 | SQ8 | PQ<m>[x8] | PQ<m>x4fs
  *
  * _SOAR, which Faiss has not, puts every row into a second cell as well
- * (vs/coarse.h).  Faiss's Refine(Flat), PQ<m>x4 and L2Norm are read as RFlat, PQ<m>x4fs and
- * L2norm.  A bare code is an index of one cell.  What of all this the version
- * at hand builds, vs_factory_check_built says.
+ * (vs/coarse.h).  Faiss's Refine(Flat), PQ<m>x4 and L2Norm are read as RFlat,
+ * PQ<m>x4fs and L2norm.  A bare code is an index of one cell.  What of all
+ * this the version at hand builds, vs_factory_check_built says.
  */
 #ifndef VS_FACTORY_H
 #define VS_FACTORY_H

@@ -11,6 +11,7 @@
 struct vs_search_self {
 	struct vs_part part;  /* slice of the queries */
 	struct vs_hit *row;   /* [n] of all shards, by id (query_self.c) */
+	unsigned copies;      /* of each row in the shards */
 	uint64_t n, first;    /* rows; that of query 0 */
 	uint64_t n_done;      /* queries appended */
 	struct vs_hit *answer;

@@ -33,6 +33,41 @@ static int add_row(void *arg, uint64_t id, uint64_t where, struct vs_err *err)
 	return 0;
 }
 
+static int refuse_id(const char *target, int64_t key, const char *found,
+		     struct vs_err *err)
+{
+	return vs_fail(err, VS_EDATA,
+		       "%s: id %llu stands there %s; expected one row of each "
+		       "id; build it again with other ids", target,
+		       (unsigned long long)ID_OF_KEY(key), found);
+}
+
+/* Of rows that stand in two cells the first copy is the query; ids that stand
+ * more often are no names. */
+static int keep_first(struct vs_search_self *self, const char *target,
+		      struct vs_err *err)
+{
+	uint64_t i, n = 0, again;
+
+	for (i = 0; i < self->n; i += again) {
+		for (again = 1; i + again < self->n &&
+				self->row[i].key == self->row[i + again].key;
+		     again++)
+			;
+		if (again > self->copies)
+			return refuse_id(target, self->row[i].key,
+					 self->copies == 1 ? "twice" :
+							     "in two rows",
+					 err);
+		if (again < self->copies)
+			return refuse_id(target, self->row[i].key,
+					 "in one cell only", err);
+		self->row[n++] = self->row[i];
+	}
+	self->n = n;
+	return 0;
+}
+
 static int sort_rows(struct vs_search_self *self, const char *target,
 		     struct vs_err *err)
 {
@@ -45,30 +80,26 @@ static int sort_rows(struct vs_search_self *self, const char *target,
 	all.k = all.n = (uint32_t)self->n;
 	if (!sorted)
 		vs_topk_finish(&all);
-	for (i = 1; i < self->n; i++)
-		if (self->row[i - 1].key == self->row[i].key)
-			return vs_fail(err, VS_EDATA,
-				       "%s: id %llu stands there twice; "
-				       "expected one row of each id; build it "
-				       "again with other ids", target,
-				       (unsigned long long)ID_OF_KEY(
-					       self->row[i].key));
-	return 0;
+	return keep_first(self, target, err);
 }
 
 static int list_rows(struct vs_search *s, struct vs_err *err)
 {
 	struct vs_search_self *self = &s->self;
 	const struct vs_shard_visitor v = { add_row, self };
-	uint64_t n = s->target.n_rows;
+	uint64_t n;
 	size_t i;
 	int rc = 0;
 
+	self->copies = vs_factory_copies(vs_shard_index(s->target.shard[0]));
+	n = s->target.n_rows * self->copies;
+
 	if (n > UINT32_MAX)
 		return vs_fail(err, VS_EUSAGE,
-			       "%s: has %llu rows; --self takes 4294967295 at "
-			       "most; give the vectors as queries",
-			       s->args->target, (unsigned long long)n);
+			       "%s: has %llu rows; --self takes %u at most; "
+			       "give the vectors as queries", s->args->target,
+			       (unsigned long long)s->target.n_rows,
+			       UINT32_MAX / self->copies);
 	self->row = vs_alloc(s->ctx, (size_t)n, sizeof(*self->row),
 			     "places of rows", err);
 	if (self->row == NULL)

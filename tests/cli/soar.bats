@@ -63,6 +63,18 @@ ask() { # SHARD SUFFIX [WORD...]: tsv
 	cmp f.tsv <(ask a.vss bvecs --radius 90000 -p nprobe=9)
 }
 
+@test "each row is one query of its own shard" {
+	build a IVF9_SOAR,Flat l2 bvecs
+	vs-build -q -i Flat --replace -o f.vss base.bvecs
+	vs-query -q --self -k 7 --replace -o f.ivecs f.vss
+	vs-query -q --self -k 7 -p nprobe=9 --replace -o a.ivecs a.vss
+	cmp f.ivecs a.ivecs
+	build a IVF9_SOAR,PQ16 l2 fvecs
+	vs-query -q --self -k 7 -p nprobe=2 --replace -o a.tsv a.vss
+	[ "$(cut -f 1 a.tsv | uniq -c | awk '$1 == 7' | wc -l)" -eq 3000 ]
+	awk '$1 == $3 { exit 1 }' a.tsv
+}
+
 @test "candidates by code are refined once each" {
 	build a IVF9_SOAR,PQ16x4fs,RFlat l2 fvecs
 	vs-build -q -i Flat --replace -o f.vss base.fvecs
