@@ -16,29 +16,9 @@
 
 #include <cmocka.h>
 
+#include "dirctx.h"
 #include "faults.h"
-#include "tmpdir.h"
 #include "vs/file.h"
-
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	vs_err_clear(&err);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return atomic_load(&ctx.mem_now) == 0 ? 0 : -1;
-}
 
 static struct vs_out *create(const char *path)
 {

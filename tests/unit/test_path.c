@@ -11,29 +11,10 @@
 
 #include <cmocka.h>
 
+#include "dirctx.h"
 #include "faults.h"
-#include "tmpdir.h"
 #include "vs/file.h"
 #include "vs/mem.h"
-
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return atomic_load(&ctx.mem_now) == 0 ? 0 : -1;
-}
 
 static void test_exists_and_is_dir(void **state)
 {

@@ -19,31 +19,11 @@
 
 #include <cmocka.h>
 
-#include "tmpdir.h"
+#include "dirctx.h"
 #include "vs/file.h"
 
 static const char new_text[] = "what is new and longer than the old";
 static const char old_text[] = "what is old";
-
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	vs_err_clear(&err);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return atomic_load(&ctx.mem_now) == 0 ? 0 : -1;
-}
 
 /* All that can be done with an output: reserve, write, read back, publish. */
 static int write_new(struct vs_ctx *c, const char *path, enum vs_publish how,

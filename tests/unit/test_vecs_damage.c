@@ -17,16 +17,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "tmpdir.h"
+#include "dirctx.h"
 #include "vecsfile.h"
 #include "vs/num.h"
 
 #define N 3
 #define DIM 2
-
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
 
 static const struct kind {
 	const char *name;
@@ -309,21 +305,6 @@ static void test_each_length(void **state)
 	print_message("# lengths: %u refused, %u read\n", n_refused, n_read);
 	/* All whole ones, and 1 or 2 rows of fvecs, bvecs and ivecs. */
 	assert_int_equal(N_KINDS + 3 * (N - 1), n_read);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
 }
 
 int main(void)

@@ -10,29 +10,9 @@
 
 #include <cmocka.h>
 
-#include "tmpdir.h"
+#include "dirctx.h"
 #include "vecsfile.h"
 #include "vs/num.h"
-
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(0, atomic_load(&ctx.mem_now));
-	tmpdir_remove(&dir);
-	return 0;
-}
 
 struct both {
 	struct vs_digest quick;

@@ -13,29 +13,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "tmpdir.h"
+#include "dirctx.h"
 #include "vecsfile.h"
 #include "vs/num.h"
-
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(0, atomic_load(&ctx.mem_now));
-	tmpdir_remove(&dir);
-	return 0;
-}
 
 /* A file of size zero bytes; skips the test where that cannot be had. */
 static int make_sparse(const char *path, uint64_t size)

@@ -11,28 +11,10 @@
 
 #include <cmocka.h>
 
-#include "tmpdir.h"
+#include "dirctx.h"
 #include "vecsfile.h"
 
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
 static unsigned n_refused;
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
 
 /* Every message names the file, is one line without a full stop at the end. */
 static void check_message(const char *path, const char *words)

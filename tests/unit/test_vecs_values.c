@@ -11,28 +11,8 @@
 
 #include <cmocka.h>
 
-#include "tmpdir.h"
+#include "dirctx.h"
 #include "vecsfile.h"
-
-static struct tmpdir dir;
-static struct vs_ctx ctx;
-static struct vs_err err;
-
-static int setup(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	vs_ctx_init(&ctx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(0, atomic_load(&ctx.mem_now));
-	tmpdir_remove(&dir);
-	return 0;
-}
 
 static void test_dimension_changes_in_row_7(void **state)
 {
