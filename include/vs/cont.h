@@ -20,7 +20,7 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 
 /* Part of every fingerprint; raised whenever the same inputs and parameters
  * give other bytes. */
-#define VS_ALGORITHM_VERSION 2u
+#define VS_ALGORITHM_VERSION 3u
 
 #define VS_CONT_BLOCK 262144u /* bytes hashed (and packed) together */
 #define VS_CONT_SECTIONS_MAX 64u

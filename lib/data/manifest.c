@@ -13,8 +13,8 @@
 /* What the fingerprints hash first; they change when their meaning does. */
 #define COLLECTION_FORM "vs-collection 1"
 #define COMMON_FORM "vs-collection-common 1"
-#define SHARD_FORM "vs-collection-shard 2"
-_Static_assert(VS_ALGORITHM_VERSION == 2,
+#define SHARD_FORM "vs-collection-shard 3"
+_Static_assert(VS_ALGORITHM_VERSION == 3,
 	       "raise the number in SHARD_FORM together with the version");
 
 int vs_manifest_create(struct vs_ctx *ctx, const char *dir, size_t n_inputs,

@@ -2,21 +2,18 @@
  * kmeans_near.c. */
 #include "vs/kmeans.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "kmeans_near.h"
 #include "vs/hash.h"
+#include "vs/kmeans_step.h"
 #include "vs/mem.h"
 #include "vs/num.h"
 #include "vs/par.h"
 #include "vs/rng.h"
 #include "vs/widen.h"
-
-/* Nudge of a split cell, relative (Faiss: EPS 1/1024). */
-#define SPLIT_EPS (1.0f / 1024)
 
 struct state {
 	struct vs_ctx *ctx;
@@ -36,9 +33,8 @@ struct state {
 	int64_t *sum;     /* [n_workers][dim] */
 	size_t n_workers; /* of the parallel update */
 	atomic_size_t next; /* the cell to be updated next */
-	bool spherical;
-	double scale;     /* f32: fixed point = trunc(x * scale) */
-	struct vs_rng repair;
+	struct vs_kmeans_shape shape;
+	uint64_t repair;  /* random numbers of the repairs */
 	double before;    /* objective of the assignment before; -1: none */
 	uint32_t iteration;
 	bool whole; /* centroids are those that the iteration began with */
@@ -56,20 +52,10 @@ static void state_clear(struct state *s)
 	vs_free(s->ctx, s->sum);
 }
 
-/* Slots of the set that finds distinct seeds. */
-static uint64_t seen_slots(uint32_t nlist)
-{
-	uint64_t n = 1024;
-
-	while (n <= 4 * (uint64_t)nlist)
-		n *= 2;
-	return n;
-}
-
 /* What seeding or assignment take beside the state. */
 static uint64_t beside_bytes(uint32_t nlist, uint32_t dim)
 {
-	uint64_t seeds = seen_slots(nlist) * 8 + 2 * VS_ALIGN;
+	uint64_t seeds = vs_kmeans_seeds_bytes(nlist);
 	uint64_t coarse = vs_coarse_track_bytes(nlist, dim);
 
 	return seeds > coarse ? seeds : coarse;
@@ -127,99 +113,6 @@ uint64_t vs_kmeans_bytes(const struct vs_rows *rows, uint32_t nlist,
 	return state + beside_bytes(nlist, rows->dim);
 }
 
-static const void *row_at(const struct vs_rows *rows, uint64_t i)
-{
-	return (const char *)rows->p +
-	       i * rows->dim * vs_dtype_size(rows->dtype);
-}
-
-static void widen(const struct vs_rows *rows, uint64_t i, float *out)
-{
-	const void *row = row_at(rows, i);
-	uint32_t x;
-
-	if (rows->dtype == VS_F32) {
-		memcpy(out, row, rows->dim * sizeof(float));
-		return;
-	}
-	for (x = 0; x < rows->dim; x++)
-		out[x] = ((const uint8_t *)row)[x];
-}
-
-/* The power of two that takes the largest magnitude times n to below 2^62. */
-static void choose_scale(struct state *s)
-{
-	const float *v = s->rows->p;
-	uint64_t n = s->rows->n * s->rows->dim, i;
-	float most = 0;
-	int e_value, e_rows;
-
-	s->scale = 1;
-	if (s->rows->dtype != VS_F32)
-		return;
-	for (i = 0; i < n; i++)
-		most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
-	if (most == 0)
-		return;
-	(void)frexp((double)most, &e_value);
-	(void)frexp((double)s->rows->n, &e_rows);
-	s->scale = ldexp(1.0, 62 - e_rows - e_value);
-}
-
-/* An open-addressing set of row hashes, to seed with distinct values. */
-struct seen {
-	uint64_t *slot;
-	uint64_t mask;
-};
-
-static bool seen_add(struct seen *set, uint64_t hash)
-{
-	uint64_t at;
-
-	hash |= 1; /* 0 marks an empty slot */
-	for (at = hash & set->mask; set->slot[at] != 0;
-	     at = (at + 1) & set->mask)
-		if (set->slot[at] == hash)
-			return false;
-	set->slot[at] = hash;
-	return true;
-}
-
-/* Distinct rows in the order of a seeded shuffle; when there are fewer distinct
- * values than cells, the rest start as copies and are repaired as empty. */
-static int seed_centroids(struct state *s, uint64_t seed, struct vs_err *err)
-{
-	const struct vs_rows *rows = s->rows;
-	size_t row_bytes = rows->dim * vs_dtype_size(rows->dtype);
-	struct seen set = { NULL, seen_slots(s->nlist) - 1 };
-	uint32_t *perm = s->order, t;
-	struct vs_rng rng;
-	uint64_t i, j, n = 0, n_copies = 0;
-
-	set.slot = vs_zalloc(s->ctx, set.mask + 1, sizeof(*set.slot),
-			     "k-means seeds", err);
-	if (set.slot == NULL)
-		return VS_ENOMEM;
-	vs_rng_init(&rng, seed, VS_STREAM_SEED);
-	for (i = 0; i < rows->n; i++)
-		perm[i] = (uint32_t)i;
-	for (i = 0; i < rows->n && n < s->nlist; i++) {
-		j = i + vs_rng_below(&rng, rows->n - i);
-		t = perm[i];
-		perm[i] = perm[j];
-		perm[j] = t;
-		if (seen_add(&set, vs_hash64(row_at(rows, perm[i]), row_bytes)))
-			widen(rows, perm[i],
-			      s->centroids + n++ * rows->dim);
-	}
-	for (; n < s->nlist; n++)
-		memcpy(s->centroids + n * rows->dim,
-		       s->centroids + n_copies++ * rows->dim,
-		       rows->dim * sizeof(float));
-	vs_free(s->ctx, set.slot);
-	return 0;
-}
-
 /* Counting sort of the rows by cell. */
 static void sort_by_cell(struct state *s)
 {
@@ -241,46 +134,18 @@ static void sort_by_cell(struct state *s)
 	s->start[0] = 0;
 }
 
-static void add_row(const struct state *s, uint64_t i, int64_t *sum)
-{
-	const void *row = row_at(s->rows, i);
-	uint32_t x, dim = s->rows->dim;
-
-	if (s->rows->dtype == VS_U8) {
-		for (x = 0; x < dim; x++)
-			sum[x] += ((const uint8_t *)row)[x];
-		return;
-	}
-	/* A conversion that truncates is one instruction everywhere. */
-	for (x = 0; x < dim; x++)
-		sum[x] += (int64_t)((double)((const float *)row)[x] *
-				    s->scale);
-}
-
-/* Rounding must not make an infinity of values near the largest. */
-static float clamped(double v)
-{
-	const double most = (double)FLT_MAX;
-
-	if (v > most)
-		return FLT_MAX;
-	return v < -most ? -FLT_MAX : (float)v;
-}
-
 /* The mean of one cell; an empty one keeps its centroid for the repair. */
 static void update_cell(struct state *s, size_t c, int64_t *sum)
 {
-	uint32_t dim = s->rows->dim, x;
 	uint64_t i, n = s->start[c + 1] - s->start[c];
+	uint32_t dim = s->rows->dim;
 
 	if (n == 0)
 		return;
 	memset(sum, 0, dim * sizeof(*sum));
 	for (i = s->start[c]; i < s->start[c + 1]; i++)
-		add_row(s, s->order[i], sum);
-	for (x = 0; x < dim; x++)
-		s->centroids[c * dim + x] =
-			clamped((double)sum[x] / s->scale / (double)n);
+		vs_kmeans_add(s->rows, s->order[i], s->shape.scale, sum);
+	vs_kmeans_mean(&s->shape, sum, n, s->centroids + c * dim);
 }
 
 static int update_cells(void *arg, size_t worker, unsigned thread,
@@ -296,55 +161,6 @@ static int update_cells(void *arg, size_t worker, unsigned thread,
 			return vs_fail(err, VS_EAGAIN, "stopped; run again");
 		update_cell(s, c, sum);
 	}
-	return 0;
-}
-
-/* Cells with few rows in them lend nothing; picks by size, seeded. */
-static uint32_t pick_donor(struct state *s, uint64_t *size)
-{
-	uint64_t n = s->rows->n, r;
-	uint32_t c = 0, tries, best = 0;
-
-	for (tries = 0; tries < 64; tries++) {
-		r = vs_rng_below(&s->repair, n);
-		c = s->cell[r];
-		if (size[c] > 1)
-			return c;
-	}
-	for (c = 1; c < s->nlist; c++)
-		if (size[c] > size[best])
-			best = c;
-	return best;
-}
-
-static int repair_empty(struct state *s, uint64_t *n_repaired,
-			struct vs_err *err)
-{
-	uint32_t dim = s->rows->dim, c, donor, x;
-	uint64_t *size;
-	float *a, *b, eps;
-
-	size = vs_alloc(s->ctx, s->nlist, sizeof(*size), "cell sizes", err);
-	if (size == NULL)
-		return VS_ENOMEM;
-	for (c = 0; c < s->nlist; c++)
-		size[c] = s->start[c + 1] - s->start[c];
-	for (c = 0; c < s->nlist; c++) {
-		if (size[c] != 0)
-			continue;
-		donor = pick_donor(s, size);
-		a = s->centroids + (size_t)c * dim;
-		b = s->centroids + (size_t)donor * dim;
-		for (x = 0; x < dim; x++) {
-			eps = x % 2 == 0 ? SPLIT_EPS : -SPLIT_EPS;
-			a[x] = clamped((double)(b[x] * (1 + eps)));
-			b[x] = clamped((double)(b[x] * (1 - eps)));
-		}
-		size[c] = size[donor] / 2;
-		size[donor] -= size[c];
-		(*n_repaired)++;
-	}
-	vs_free(s->ctx, size);
 	return 0;
 }
 
@@ -395,25 +211,21 @@ static int assign(struct state *s, struct vs_err *err)
 
 static void weigh(const struct state *s, struct vs_kmeans_result *out)
 {
+	struct vs_exact loss = { { 0 } };
 	uint64_t i, n = s->rows->n;
-	double total = 0, size;
-	uint32_t c;
 
 	for (i = 0; i < n; i++)
-		total += (double)s->dist[i];
-	out->objective = total / (double)n;
-	for (c = 0, total = 0; c < s->nlist; c++) {
-		size = (double)(s->start[c + 1] - s->start[c]);
-		total += size * size;
-	}
-	out->imbalance = s->nlist * total / (double)n / (double)n;
+		vs_exact_add(&loss, s->dist[i]);
+	out->objective = vs_exact_value(&loss) / (double)n;
+	out->imbalance = vs_kmeans_imbalance(&s->shape, s->start);
 }
 
 /* One assignment and, unless it is the last, one update. */
 static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 		   struct vs_err *err)
 {
-	uint32_t c;
+	struct vs_kmeans_state k = { .rng = s->repair,
+				     .n_repaired = out->n_repaired };
 	int rc = assign(s, err);
 
 	if (rc != 0)
@@ -426,10 +238,10 @@ static int iterate(struct state *s, struct vs_kmeans_result *out, bool last,
 	atomic_store(&s->next, 0);
 	rc = vs_par_for(s->ctx, s->n_workers, update_cells, s, err);
 	if (rc == 0)
-		rc = repair_empty(s, &out->n_repaired, err);
-	for (c = 0; rc == 0 && s->spherical && c < s->nlist; c++)
-		vs_row_unit(s->centroids + (size_t)c * s->rows->dim,
-			    s->rows->dim);
+		rc = vs_kmeans_settle(s->ctx, &s->shape, s->start,
+				      s->centroids, &k, err);
+	s->repair = k.rng;
+	out->n_repaired = k.n_repaired;
 	return rc;
 }
 
@@ -458,15 +270,16 @@ static int begin(struct state *s, const struct vs_kmeans_params *params,
 		return rc;
 	if (!found || !is_sound(s, &k, params->iterations)) {
 		s->before = -1; /* none is that small */
-		vs_rng_init(&s->repair, params->seed, VS_STREAM_REPAIR);
+		s->repair = vs_kmeans_repair_rng(params->seed);
 		if (s->near != NULL)
 			return vs_kmeans_near_seed(s->near, params,
 						   s->centroids, err);
-		return seed_centroids(s, params->seed, err);
+		return vs_kmeans_seeds(s->ctx, s->rows, s->nlist, params->seed,
+				       s->order, s->centroids, err);
 	}
 	s->iteration = k.iteration;
 	s->before = k.objective;
-	s->repair.state = k.rng;
+	s->repair = k.rng;
 	out->n_repaired = k.n_repaired;
 	return 0;
 }
@@ -478,7 +291,7 @@ static void offer_state(struct state *s, const struct vs_kmeans_params *params,
 		.iteration = s->iteration,
 		.objective = s->before,
 		.n_repaired = out->n_repaired,
-		.rng = s->repair.state,
+		.rng = s->repair,
 		.centroids = s->centroids,
 	};
 
@@ -526,9 +339,7 @@ static int lloyd(struct state *s, const struct vs_kmeans_params *params,
 		rc = iterate_or_stop(s, params, out, err);
 		if (rc != 0)
 			return rc;
-		/* The objective has come to rest; rounds that go on without
-		 * lowering it are not worth their time. */
-		if (out->objective == s->before && repaired == out->n_repaired)
+		if (vs_kmeans_rests(out, s->before, repaired))
 			break;
 		s->before = out->objective;
 		if (s->iteration++ < params->iterations)
@@ -541,8 +352,7 @@ int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
 	      const struct vs_kmeans_params *params,
 	      struct vs_kmeans_result *out, struct vs_err *err)
 {
-	struct state s = { .ctx = ctx, .rows = rows, .nlist = params->nlist,
-			   .spherical = params->spherical };
+	struct state s = { .ctx = ctx, .rows = rows, .nlist = params->nlist };
 	int rc;
 
 	memset(out, 0, sizeof(*out));
@@ -564,7 +374,7 @@ int vs_kmeans(struct vs_ctx *ctx, const struct vs_rows *rows,
 			       "centroids", err);
 	rc = s.centroids == NULL ? VS_ENOMEM : state_alloc(&s, err);
 	if (rc == 0) {
-		choose_scale(&s);
+		s.shape = vs_kmeans_shape_of(rows, params);
 		rc = begin(&s, params, out, err);
 	}
 	if (rc == 0)
