@@ -4,6 +4,8 @@
 struct args {
 	struct vs_tool_args common;
 	struct vs_train_args op;
+	bool partial;
+	bool reduce;
 };
 
 static const struct vs_opt_word words_kmeans[] = {
@@ -32,6 +34,18 @@ static const struct vs_opt rows[] = {
 	{ .name = "seed", .kind = VS_OPT_U64, .metavar = "N",
 	  .at = offsetof(struct args, op.seed), .def = "1",
 	  .help = "of all random choices" },
+	{ .name = "partial", .kind = VS_OPT_FLAG,
+	  .at = offsetof(struct args, partial),
+	  .help = "of training over many machines: the sums of a part" },
+	{ .name = "reduce", .kind = VS_OPT_FLAG,
+	  .at = offsetof(struct args, reduce),
+	  .help = "of the same: the next centroids, or the model" },
+	{ .name = "part", .kind = VS_OPT_PART, .metavar = "I/N",
+	  .at = offsetof(struct args, op.part),
+	  .help = "with --partial: part I of N, counted from 0" },
+	{ .name = "steps", .kind = VS_OPT_TEXT, .metavar = "DIR",
+	  .at = offsetof(struct args, op.steps),
+	  .help = "with these: where the tasks leave files for each other" },
 	{ .name = "checkpoint-every", .kind = VS_OPT_U32, .metavar = "SECS",
 	  .at = offsetof(struct args, op.checkpoint_secs), .max = 1000000,
 	  .def = "5", .help = "seconds between checkpoints, at least" },
@@ -54,12 +68,38 @@ static const struct vs_opt_group groups[] = {
 	VS_GROUP_TOOL_PLAIN,
 };
 
+/* Which half of training, if any; options that go together. */
+static int choose_half(struct args *a, struct vs_err *err)
+{
+	bool half = a->partial || a->reduce;
+
+	if (a->partial && a->reduce)
+		return vs_fail(err, VS_EUSAGE, "--partial with --reduce; "
+			       "these are two tasks: give one");
+	if (half && a->op.steps == NULL)
+		return vs_fail(err, VS_EUSAGE, "--partial or --reduce without "
+			       "--steps DIR");
+	if (!half && a->op.steps != NULL)
+		return vs_fail(err, VS_EUSAGE, "--steps without --partial or "
+			       "--reduce");
+	if (a->partial && a->op.part.n == 0)
+		return vs_fail(err, VS_EUSAGE, "--partial without --part I/N");
+	if (!a->partial && a->op.part.n != 0)
+		return vs_fail(err, VS_EUSAGE, "--part without --partial");
+	a->op.half = a->partial ? VS_TRAIN_PARTIAL :
+		     a->reduce	? VS_TRAIN_REDUCE :
+				  VS_TRAIN_WHOLE;
+	return 0;
+}
+
 static int run(struct vs_ctx *ctx, void *p, struct vs_err *err)
 {
 	struct vs_plan plan = { 0 };
 	struct args *a = p;
-	int rc;
+	int rc = choose_half(a, err);
 
+	if (rc != 0)
+		return rc;
 	a->op.io.inputs = a->common.operands;
 	a->op.io.n_inputs = a->common.n_operands;
 	vs_warn_suffix(ctx, a->op.io.out, "a model", "vsm");

@@ -16,7 +16,13 @@
 #include "vs/types.h"
 #include "vs/yaml.h"
 
-enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
+enum vs_kind {
+	VS_KIND_MODEL = 1,
+	VS_KIND_SHARD = 2,
+	VS_KIND_HITS = 3,
+	VS_KIND_STEP = 4, /* of training: the centroids of an iteration */
+	VS_KIND_SUMS = 5  /* and what a part of the rows adds up to */
+};
 
 /* Part of every fingerprint; raised whenever the same inputs and parameters
  * give other bytes. */
@@ -43,6 +49,11 @@ enum vs_kind { VS_KIND_MODEL = 1, VS_KIND_SHARD = 2, VS_KIND_HITS = 3 };
 #define VS_SEC_SLAK VS_TAG('S', 'L', 'A', 'K') /* f32 per panel row */
 #define VS_SEC_FINE VS_TAG('F', 'I', 'N', 'E') /* a whole row per panel row */
 #define VS_SEC_IDS VS_TAG('I', 'D', 'S', ' ')  /* u32 or u64 per panel row */
+#define VS_SEC_STEP VS_TAG('S', 'T', 'E', 'P') /* u64 [8] */
+#define VS_SEC_PART VS_TAG('P', 'A', 'R', 'T') /* u64 [4] */
+#define VS_SEC_SUMS VS_TAG('S', 'U', 'M', 'S') /* i64 [nlist][dim] */
+#define VS_SEC_SIZE VS_TAG('S', 'I', 'Z', 'E') /* u64 [nlist] */
+#define VS_SEC_LOSS VS_TAG('L', 'O', 'S', 'S') /* u64 [10], see vs/exact.h */
 #define VS_SEC_HITS VS_TAG('H', 'I', 'T', 'S') /* struct vs_hit [nq][k] */
 #define VS_SEC_LIST VS_TAG('L', 'I', 'S', 'T') /* u64 [nq + 1], of lists */
 

@@ -63,6 +63,12 @@ enum vs_train_kmeans {
 	VS_TRAIN_FLAT,
 	VS_TRAIN_TWO_LEVEL
 };
+/* Which half of an iteration over many machines. */
+enum vs_train_half {
+	VS_TRAIN_WHOLE = 0, /* all of the training */
+	VS_TRAIN_PARTIAL,   /* the sums of part i/n of the sample */
+	VS_TRAIN_REDUCE     /* the first centroids, or the next, or the model */
+};
 struct vs_train_args {
 	struct vs_op_io io;
 	const char *index; /* -i, required: IVF<nlist>,Flat */
@@ -70,6 +76,9 @@ struct vs_train_args {
 	uint64_t sample;     /* rows to train on; 0: 256 per centroid */
 	uint32_t iterations; /* of Lloyd's algorithm */
 	enum vs_train_kmeans kmeans;
+	enum vs_train_half half;
+	struct vs_part part; /* of PARTIAL */
+	const char *steps;   /* of either half: the directory between them */
 	uint64_t seed;
 	uint32_t checkpoint_secs; /* between checkpoints, at least */
 };

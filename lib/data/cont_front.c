@@ -62,6 +62,10 @@ const char *vs_cont_kind_name(uint32_t kind)
 		return "shard";
 	case VS_KIND_HITS:
 		return "hits";
+	case VS_KIND_STEP:
+		return "step";
+	case VS_KIND_SUMS:
+		return "sums";
 	default:
 		return "?";
 	}
@@ -251,7 +255,7 @@ static int decode_content(const char *path, const uint8_t *p,
 	h->n_rows = vs_get_le64(p + H_ROWS);
 	h->dim = vs_get_le32(p + H_DIM);
 	h->k = vs_get_le32(p + H_K);
-	if (kind < VS_KIND_MODEL || kind > VS_KIND_HITS)
+	if (kind < VS_KIND_MODEL || kind > VS_KIND_SUMS)
 		return fail_head(path, "kind", kind, err);
 	if (metric < VS_L2 || metric > VS_L1)
 		return fail_head(path, "metric", metric, err);

@@ -45,7 +45,8 @@ static int refuse_container(const char *path, int rc, struct vs_err *err)
 		     path,
 		     kind == VS_KIND_SHARD ? "shard" :
 		     kind == VS_KIND_MODEL ? "model" :
-					     "hits");
+		     kind == VS_KIND_HITS  ? "hits" :
+					     "training");
 	vs_cont_close(&look, c);
 	return rc;
 }

@@ -1,42 +1,17 @@
 /* train.c - vs-train: sample, learn a transform, cluster what it makes of the
  * sample, learn codebooks, write the model. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "op_int.h"
 #include "stream.h"
 #include "train_codes.h"
-#include "train_keep.h"
-#include "train_ranges.h"
-#include "vs/kern.h"
+#include "train_int.h"
 #include "vs/mem.h"
-#include "vs/rng.h"
 #include "vs/transform_file.h"
 #include "vs/widen.h"
 
 #define PER_CENTROID 256u     /* rows sampled for each centroid by default */
 #define PER_CENTROID_LOW 39u  /* fewer give a warning, as in Faiss */
-
-/* The state of one vs-train. */
-struct train {
-	struct vs_ctx *ctx;
-	const struct vs_train_args *args;
-	struct vs_factory index;
-	struct vs_vecs *vecs;
-	struct vs_digest quick; /* quick digest of the vectors */
-	struct vs_model model;
-	uint64_t n_rows;  /* of the vectors that it may learn from */
-	uint64_t n_sample;
-	bool two_level;  /* k-means */
-	bool spherical;  /* of similarities: rows of the sample have length 1 */
-	bool wide;       /* the sample is f32, whatever the rows are */
-	uint8_t *sample; /* [n_sample] rows */
-	struct vs_train_ranges ranges;
-	float *norms;    /* [n_sample]: lengths before scaling; or NULL */
-	struct vs_train_keep keep;
-	size_t block_rows;
-};
 
 static int fingerprint(struct train *t, struct vs_err *err)
 {
@@ -114,27 +89,6 @@ static void warn_of_few_rows(const struct train *t)
 			   PER_CENTROID_LOW);
 }
 
-static size_t sample_row_bytes(const struct train *t)
-{
-	return t->wide ? t->model.dim * sizeof(float) :
-			 vs_vecs_row_bytes(t->vecs);
-}
-
-/* The sample as k-means sees it. */
-static struct vs_rows sample_rows(const struct train *t)
-{
-	struct vs_rows rows = { t->sample, t->n_sample, t->model.inner,
-				t->wide ? VS_F32 : t->model.dtype };
-
-	return rows;
-}
-
-/* Codes under IP are of rows of any length, and cells of their directions. */
-static bool codes_want_norms(const struct train *t)
-{
-	return vs_factory_has_pq(&t->index) && t->model.metric == VS_IP;
-}
-
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -144,8 +98,8 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
  * or the latter beside the state of k-means, or of learning codebooks. */
 static uint64_t memory_need(const struct train *t)
 {
-	struct vs_rows rows = sample_rows(t);
-	uint64_t raw = t->n_sample * sample_row_bytes(t), inner = raw;
+	struct vs_rows rows = vs_train_rows(t);
+	uint64_t raw = t->n_sample * vs_train_row_bytes(t), inner = raw;
 	uint64_t kept = 0, need = 0;
 
 	if (vs_factory_has_transform(&t->index)) {
@@ -154,7 +108,7 @@ static uint64_t memory_need(const struct train *t)
 		inner = t->n_sample * rows.dim * sizeof(float);
 		need = raw + max_u64(inner, kept);
 	}
-	if (codes_want_norms(t))
+	if (vs_train_wants_norms(t))
 		inner += t->n_sample * sizeof(float);
 	if (t->index.family == VS_FAMILY_IVF)
 		need = max_u64(need, inner + kept +
@@ -182,100 +136,6 @@ static int check_memory(struct train *t, struct vs_err *err)
 		       (unsigned long long)t->n_sample,
 		       vs_format_size(need, want),
 		       vs_format_size(t->ctx->memory_max, most));
-}
-
-static float norm_of(const float *row, uint32_t dim)
-{
-	return (float)sqrt(vs_norm2_f32(row, dim));
-}
-
-static void take_row(struct train *t, uint64_t taken, const uint8_t *row)
-{
-	uint8_t *to = t->sample + taken * sample_row_bytes(t);
-
-	if (t->model.transform == NULL)
-		vs_train_ranges_offer(&t->ranges, taken, row);
-	if (!t->wide) {
-		memcpy(to, row, vs_vecs_row_bytes(t->vecs));
-		return;
-	}
-	vs_row_widen(t->model.dtype, row, t->model.dim, (float *)(void *)to);
-	if (t->norms != NULL && t->model.transform == NULL)
-		t->norms[taken] = norm_of((const float *)(const void *)to,
-					  t->model.dim);
-	if (t->spherical && t->model.transform == NULL)
-		vs_row_unit((float *)(void *)to, t->model.dim);
-}
-
-/* Exactly n_sample rows, each subset equally likely, in file order: selection
- * sampling (Knuth, TAOCP vol. 2, 3.4.2, algorithm S).  Everything is read, and
- * hashed on the way. */
-static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
-			 struct vs_err *err)
-{
-	size_t row_bytes = vs_vecs_row_bytes(t->vecs), m, i;
-	uint64_t n = vs_vecs_rows(t->vecs), left = t->n_rows, first, taken = 0;
-	bool holes = t->n_rows < n;
-	struct vs_rng rng;
-	uint8_t *row;
-	int rc;
-
-	vs_rng_init(&rng, t->args->seed, VS_STREAM_SAMPLE);
-	for (first = 0; first < n; first += m) {
-		if (vs_ctx_stopping(t->ctx))
-			return vs_fail(err, VS_EAGAIN,
-				       "stopped while sampling; run again");
-		m = (size_t)vs_min_u64(t->block_rows, n - first);
-		rc = vs_vecs_read(t->ctx, t->vecs, first, m, block, err);
-		if (rc == 0 && t->args->metric == VS_COSINE &&
-		    t->args->io.zero == VS_ZERO_REFUSE)
-			rc = vs_op_check_zeros(t->vecs, first, m, block, err);
-		if (rc != 0)
-			return rc;
-		vs_hasher_add(h, block, m * row_bytes);
-		for (i = 0; i < m && taken < t->n_sample; i++) {
-			row = block + i * row_bytes;
-			if (holes && vs_vecs_is_hole(t->vecs, row))
-				continue;
-			if (vs_rng_below(&rng, left--) < t->n_sample - taken)
-				take_row(t, taken++, row);
-		}
-		vs_ctx_progress(t->ctx, "sample", first + m, n, "rows");
-	}
-	return 0;
-}
-
-static int read_sample(struct train *t, struct vs_err *err)
-{
-	size_t row_bytes = vs_vecs_row_bytes(t->vecs);
-	struct vs_hasher *h = NULL;
-	uint8_t *block;
-	int rc = VS_ENOMEM;
-
-	t->sample = vs_alloc(t->ctx, t->n_sample, sample_row_bytes(t),
-			     "training sample", err);
-	if (t->sample == NULL ||
-	    vs_train_ranges_alloc(t->ctx, &t->ranges, err) != 0)
-		return VS_ENOMEM;
-	if (codes_want_norms(t)) {
-		t->norms = vs_alloc(t->ctx, t->n_sample, sizeof(float),
-				    "lengths of rows", err);
-		if (t->norms == NULL)
-			return VS_ENOMEM;
-	}
-	t->block_rows = vs_op_block_rows(t->ctx, row_bytes,
-					 vs_vecs_rows(t->vecs));
-	block = vs_alloc(t->ctx, t->block_rows, row_bytes, "rows", err);
-	if (block != NULL)
-		rc = vs_hasher_create(t->ctx, &h, err);
-	if (rc == 0) {
-		vs_vecs_digest_head(t->vecs, h);
-		rc = sample_blocks(t, block, h, err);
-		vs_hasher_done(h, &t->model.input);
-	}
-	vs_hasher_destroy(t->ctx, h);
-	vs_free(t->ctx, block);
-	return rc;
 }
 
 /* Learns the transform and puts what it makes of the sample in its place. */
@@ -306,7 +166,7 @@ static int turn_sample(struct train *t, struct vs_err *err)
 
 		vs_train_ranges_offer(&t->ranges, i, (const uint8_t *)row);
 		if (t->norms != NULL)
-			t->norms[i] = norm_of(row, tr->d_out);
+			t->norms[i] = vs_train_norm_of(row, tr->d_out);
 		if (t->spherical)
 			vs_row_unit(row, tr->d_out);
 	}
@@ -318,7 +178,7 @@ static int turn_sample(struct train *t, struct vs_err *err)
 static int cluster(struct train *t, struct vs_model_notes *notes,
 		   struct vs_err *err)
 {
-	struct vs_rows rows = sample_rows(t);
+	struct vs_rows rows = vs_train_rows(t);
 	struct vs_kmeans_params params = {
 		.nlist = t->index.nlist,
 		.iterations = t->args->iterations,
@@ -351,7 +211,7 @@ static int cluster(struct train *t, struct vs_model_notes *notes,
 static int learn_codes(struct train *t, struct vs_model_notes *notes,
 		       struct vs_err *err)
 {
-	struct vs_train_codes codes = { sample_rows(t), t->norms,
+	struct vs_train_codes codes = { vs_train_rows(t), t->norms,
 					t->args->seed };
 
 	if (!vs_factory_has_pq(&t->index))
@@ -378,6 +238,16 @@ static void report(const struct train *t, const struct vs_model_notes *n)
 		   (unsigned long long)n->n_input, cells, codes);
 }
 
+static int learn(struct train *t, struct vs_model_notes *notes,
+		 struct vs_err *err)
+{
+	int rc = turn_sample(t, err);
+
+	if (rc == 0)
+		rc = cluster(t, notes, err);
+	return rc == 0 ? learn_codes(t, notes, err) : rc;
+}
+
 static int learn_and_write(struct train *t, struct vs_err *err)
 {
 	struct vs_model_notes notes = {
@@ -387,15 +257,17 @@ static int learn_and_write(struct train *t, struct vs_err *err)
 		.n_sample = t->n_sample,
 		.seed = t->args->seed,
 	};
-	int rc = turn_sample(t, err);
+	bool more = false;
+	int rc;
 
-	if (rc == 0)
-		rc = cluster(t, &notes, err);
-	if (rc == 0)
-		rc = learn_codes(t, &notes, err);
-	if (rc == 0)
-		rc = vs_model_write(t->ctx, t->args->io.out, &t->model, &notes,
-				    vs_op_how(t->args->io.replace), err);
+	if (t->args->half == VS_TRAIN_REDUCE)
+		rc = vs_train_reduce(t, &notes, &more, err);
+	else
+		rc = learn(t, &notes, err);
+	if (rc != 0 || more)
+		return rc;
+	rc = vs_model_write(t->ctx, t->args->io.out, &t->model, &notes,
+			    vs_op_how(t->args->io.replace), err);
 	if (rc != 0)
 		return rc;
 	vs_train_keep_drop(&t->keep);
@@ -544,6 +416,8 @@ static int train(struct train *t, struct vs_err *err)
 	if (rc == 0)
 		rc = check_learns(t, err);
 	if (rc == 0)
+		rc = vs_train_steps_check(t, err);
+	if (rc == 0)
 		rc = vs_transform_check(&t->index, t->model.metric,
 					t->model.dim, err);
 	if (rc == 0)
@@ -571,10 +445,14 @@ static int train(struct train *t, struct vs_err *err)
 		rc = leave_holes(t, err);
 	if (rc != 0)
 		return rc;
+	if (t->args->half == VS_TRAIN_PARTIAL)
+		return vs_train_partial(t, err);
+	if (t->args->half == VS_TRAIN_REDUCE)
+		return learn_and_write(t, err);
 	warn_of_few_rows(t);
 	rc = check_memory(t, err);
 	if (rc == 0)
-		rc = read_sample(t, err);
+		rc = vs_train_read_sample(t, err);
 	return rc == 0 ? learn_and_write(t, err) : rc;
 }
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 BLOCK, M64 = 262144, (1 << 64) - 1
-KINDS = {1: "model", 2: "shard", 3: "hits"}
+KINDS = {1: "model", 2: "shard", 3: "hits", 4: "step", 5: "sums"}
 METRICS = {1: "l2", 2: "ip", 3: "cosine", 4: "l1"}
 DTYPES = {1: "f32", 2: "u8", 3: "i8", 4: "f16", 5: "i32", 6: "i64", 7: "u32",
           8: "u64", 9: "f64"}
@@ -758,8 +758,30 @@ def hits(f):
             yield q, rank + 1, i, key
 
 
+def check_step(f):
+    words = f.array("STEP", "Q", 8)
+    scale, = struct.unpack("<d", struct.pack("<Q", words[4]))
+    need(words[5] == 0 and math.frexp(scale)[0] == 0.5, "STEP")
+    n = f.sections["CENT"].count
+    need(n % f.dim == 0, "CENT: length")
+    need(all(map(math.isfinite, f.array("CENT", "f", n))), "CENT: not finite")
+
+
+def check_sums(f):
+    part, parts, rows, zero = f.array("PART", "Q", 4)
+    need(part < parts and rows == f.rows and zero == 0, "PART")
+    nlist = f.sections["SIZE"].count
+    need(sum(f.array("SIZE", "Q", nlist)) == rows, "SIZE")
+    f.array("SUMS", "q", nlist * f.dim)
+    f.array("LOSS", "Q", 10)
+
+
 def check(f):
-    if f.kind == "model":
+    if f.kind == "step":
+        check_step(f)
+    elif f.kind == "sums":
+        check_sums(f)
+    elif f.kind == "model":
         check_model(f)
     elif f.kind == "shard":
         need(sum(1 for _ in shard_rows(f)) == f.rows, "rows")

@@ -204,7 +204,7 @@ static void test_header_fields(void **state)
 		{8, 4, 2, VS_EVERSION, "format version 2; this program"},
 		{8, 4, 0, VS_EDATA, "\"version\" is 0"},
 		{12, 4, 0, VS_EDATA, "\"kind\""},
-		{12, 4, 4, VS_EDATA, "\"kind\""},
+		{12, 4, 6, VS_EDATA, "\"kind\""},
 		{16, 8, 1ull << 63, VS_EVERSION, "0x8000000000000000"},
 		{24, 8, 1ull << 63, 0, ""},
 		{32, 8, 7, VS_EDATA, "bytes after its end"},
