@@ -138,6 +138,8 @@ uint64_t vs_search_query_bytes(const struct vs_search *s)
 	if (vs_shard_refines(s->target.shard[0]))
 		n += vs_batch_bytes_per_query(candidates, dim) +
 		     vs_topk_slots(candidates) * sizeof(uint64_t);
+	if (s->args->self)
+		n += vs_search_self_query_bytes();
 	n += vs_shard_query_bytes(s->target.shard[0]);
 	return n + row + 8 * (uint64_t)s->params.nprobe + 16;
 }

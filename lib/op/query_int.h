@@ -16,6 +16,8 @@ struct vs_search_self {
 	uint64_t n_done;      /* queries appended */
 	struct vs_hit *answer;
 	uint32_t n_answer; /* room of lists */
+	uint32_t *at;  /* where each query of the block is in its batch */
+	uint64_t n_at; /* room */
 };
 
 /* The state of one vs-query. */
@@ -73,6 +75,8 @@ int vs_search_rows(struct vs_search *s, const struct vs_rows *rows,
  * of the queries what is known of them. */
 int vs_search_self_check(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
 int vs_search_self_open(struct vs_search *s, struct vs_err *err) VS_MUST_CHECK;
+/* Of each query of a block, beside those of any search. */
+uint64_t vs_search_self_query_bytes(void);
 int vs_search_self_read(struct vs_search *s, uint64_t first, size_t n,
 			void *rows, struct vs_err *err) VS_MUST_CHECK;
 /* The hits of the next n queries, without themselves, into the sink. */

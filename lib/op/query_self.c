@@ -4,6 +4,9 @@
  * One result more is looked for than is wanted.  A query's own row is left out
  * by its id, wherever it stands; where it is not among them, since enough other
  * rows are as near, the last one goes.
+ *
+ * The queries of a block are searched in the order that their rows stand in,
+ * cell by cell: those that want the same cells are then near each other.
  */
 #include <string.h>
 
@@ -31,6 +34,19 @@ static int add_row(void *arg, uint64_t id, uint64_t where, struct vs_err *err)
 	self->row[self->n++] = (struct vs_hit){ .id = where,
 						.key = KEY_OF_ID(id) };
 	return 0;
+}
+
+/* By key, then place. */
+static void sort(struct vs_hit *hits, uint64_t n)
+{
+	struct vs_topk all = { .slots = hits, .k = (uint32_t)n,
+			       .n = (uint32_t)n };
+	uint64_t i;
+
+	for (i = 1; i < n && !vs_hit_less(&hits[i], &hits[i - 1]); i++)
+		;
+	if (i < n)
+		vs_topk_finish(&all);
 }
 
 static int refuse_id(const char *target, int64_t key, const char *found,
@@ -71,15 +87,7 @@ static int keep_first(struct vs_search_self *self, const char *target,
 static int sort_rows(struct vs_search_self *self, const char *target,
 		     struct vs_err *err)
 {
-	struct vs_topk all = { .slots = self->row };
-	bool sorted = true;
-	uint64_t i;
-
-	for (i = 1; i < self->n && sorted; i++)
-		sorted = self->row[i - 1].key < self->row[i].key;
-	all.k = all.n = (uint32_t)self->n;
-	if (!sorted)
-		vs_topk_finish(&all);
+	sort(self->row, self->n);
 	return keep_first(self, target, err);
 }
 
@@ -193,9 +201,14 @@ int vs_search_self_open(struct vs_search *s, struct vs_err *err)
 	return digest(s, err);
 }
 
+uint64_t vs_search_self_query_bytes(void)
+{
+	return sizeof(struct vs_hit) + sizeof(uint32_t);
+}
+
 struct reading {
 	struct vs_search *s;
-	uint64_t first; /* row in the order of ids */
+	const struct vs_hit *order; /* keys: where the rows of a batch stand */
 	size_t n, row_bytes;
 	uint8_t *to;
 };
@@ -212,21 +225,57 @@ static int read_some(void *arg, size_t item, unsigned thread,
 	(void)thread;
 	for (; rc == 0 && i < end; i++)
 		rc = vs_shards_row(r->s->ctx, t->shard,
-				   r->s->self.row[r->first + i].id,
+				   (uint64_t)r->order[i].key,
 				   r->to + i * r->row_bytes, err);
 	return rc;
+}
+
+/* The n queries from row `first` on, in the order of their batch; lists go out
+ * as they are found, and so stay in that of the ids. */
+static int order(struct vs_search *s, uint64_t first, size_t n,
+		 struct vs_hit *out, struct vs_err *err)
+{
+	struct vs_search_self *self = &s->self;
+	void *p = self->at;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < n; i++)
+		out[i] = (struct vs_hit){ .id = i,
+			.key = (int64_t)self->row[first + i].id };
+	if (s->k == 0)
+		return 0;
+	sort(out, n);
+	if (p == NULL || n > self->n_at)
+		rc = vs_resize(s->ctx, &p, n, sizeof(*self->at), "queries",
+			       err);
+	if (rc != 0)
+		return rc;
+	self->at = p;
+	self->n_at = n;
+	for (i = 0; i < n; i++)
+		self->at[out[i].id] = (uint32_t)i;
+	return 0;
 }
 
 int vs_search_self_read(struct vs_search *s, uint64_t first, size_t n,
 			void *rows, struct vs_err *err)
 {
 	const struct vs_op_query_form *form = &s->queries.form;
-	struct reading r = { .s = s, .first = s->self.first + first, .n = n,
+	struct vs_hit *batch = vs_alloc(s->ctx, n, sizeof(*batch), "queries",
+					err);
+	struct reading r = { .s = s, .order = batch, .n = n,
 			     .row_bytes = form->dim * vs_dtype_size(form->to),
 			     .to = rows };
+	int rc = VS_ENOMEM;
 
-	return vs_par_for(s->ctx, (size_t)vs_div_up(n, ROWS_TOGETHER),
-			  read_some, &r, err);
+	if (batch != NULL)
+		rc = order(s, s->self.first + first, n, batch, err);
+	if (rc == 0)
+		rc = vs_par_for(s->ctx, (size_t)vs_div_up(n, ROWS_TOGETHER),
+				read_some, &r, err);
+	vs_free(s->ctx, batch);
+	return rc;
 }
 
 /* n of the hits but for that of id; how many there are. */
@@ -281,6 +330,7 @@ int vs_search_self_append(struct vs_search *s, const struct vs_hit *hits,
 	struct vs_search_self *self = &s->self;
 	uint32_t k = s->args->k;
 	size_t most = HITS_TOGETHER / k + 1, m, i;
+	const uint32_t *at = self->at;
 	int rc = 0;
 
 	if (self->answer == NULL)
@@ -290,9 +340,10 @@ int vs_search_self_append(struct vs_search *s, const struct vs_hit *hits,
 		return VS_ENOMEM;
 	for (; rc == 0 && n > 0; n -= m) {
 		m = (size_t)vs_min_u64(most, n);
-		for (i = 0; i < m; i++, hits += s->k)
+		for (i = 0; i < m; i++, at++)
 			/* A padding is as good as any other last one. */
-			(void)without(hits, s->k, id_of(s, self->n_done++),
+			(void)without(hits + (size_t)*at * s->k, s->k,
+				      id_of(s, self->n_done++),
 				      self->answer + i * k, k);
 		rc = vs_sink_append(s->ctx, s->sink, self->answer, m, err);
 	}
@@ -303,5 +354,6 @@ void vs_search_self_close(struct vs_search *s)
 {
 	vs_free(s->ctx, s->self.row);
 	vs_free(s->ctx, s->self.answer);
+	vs_free(s->ctx, s->self.at);
 	memset(&s->self, 0, sizeof(s->self));
 }
