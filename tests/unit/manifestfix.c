@@ -29,12 +29,6 @@ int fix_remove_dir(void **state)
 	return 0;
 }
 
-void fix_check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
 struct vs_manifest *fix_sample(struct vs_ctx *ctx)
 {
 	static const uint64_t rows[] = { 40, 35, 25 };

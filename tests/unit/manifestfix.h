@@ -3,19 +3,15 @@
 #ifndef MANIFESTFIX_H
 #define MANIFESTFIX_H
 
+#include "check.h"
 #include "tmpdir.h"
 #include "vs/manifest.h"
-
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 extern struct tmpdir fix_dir;
 
 /* Set-up and tear-down of a test: fix_dir. */
 int fix_make_dir(void **state);
 int fix_remove_dir(void **state);
-
-void fix_check(int rc, const struct vs_err *err);
-#define CHECK(call) fix_check(call, &err)
 
 /* Generation 1 in fix_dir: two inputs, three shards. */
 struct vs_manifest *fix_sample(struct vs_ctx *ctx);

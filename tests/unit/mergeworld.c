@@ -47,12 +47,6 @@ int world_remove_dir(void **state)
 	return 0;
 }
 
-void world_check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
 /* The key of a row under a query. */
 static int64_t key_of(const struct world *w, uint64_t query, uint64_t id)
 {

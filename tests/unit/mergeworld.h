@@ -4,18 +4,15 @@
 #ifndef MERGEWORLD_H
 #define MERGEWORLD_H
 
+#include "check.h"
 #include "tmpdir.h"
 #include "vs/op.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define SHARDS_MAX 12
 
 extern struct tmpdir world_dir;
 extern unsigned world_warnings; /* logged since world_start */
 extern char world_info[1024];	/* the last line of information */
-
-void world_check(int rc, const struct vs_err *err);
-#define CHECK(call) world_check(call, &err)
 
 /* Set-up and tear-down of a test: world_dir. */
 int world_make_dir(void **state);

@@ -10,13 +10,8 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "vs/rng.h"
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
 
 static struct vs_digest digest_of(const char *text)
 {

@@ -10,39 +10,14 @@
 
 #include <cmocka.h>
 
+#include "check.h"
+#include "dirfix.h"
 #include "lib/op/answers.h"
-#include "tmpdir.h"
 #include "vecsfile.h"
 #include "vs/num.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct tmpdir dir;
-
 /* Two queries of three; the largest is what i32 can hold. */
 static const uint64_t ids[6] = {7, 0, INT32_MAX, 1, VS_ID_NONE, VS_ID_NONE};
-
-static int make_dir(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
 
 /* The ids cut to elem bytes: -1 stays -1. */
 static void cut(uint8_t *b, size_t elem)

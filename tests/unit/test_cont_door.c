@@ -11,20 +11,18 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "damage.h"
+#include "dirfix.h"
 #include "samples.h"
-#include "tmpdir.h"
 #include "vs/num.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct tmpdir dir;
 static uint8_t good[32768];
 static size_t n_good;
 
 /* A shard of 12 rows: INFO 8192, CELL 12288, ROWS 16384, TERM 20480, IDS
  * 24576, records at 28672. */
-static int make_dir(void **state)
+static int begin(void **state)
 {
 	struct vs_ctx ctx;
 	const char *path;
@@ -38,13 +36,6 @@ static int make_dir(void **state)
 	n = tmpdir_get(path, good, sizeof(good));
 	assert_int_equal(n, 28672 + 4 * 8 + 16 + 24);
 	n_good = (size_t)n;
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
 	return 0;
 }
 
@@ -397,7 +388,7 @@ static void test_terabyte(void **state)
 	free(block);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, remove_dir)
 
 int main(void)
 {

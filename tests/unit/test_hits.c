@@ -12,36 +12,11 @@
 #include <locale.h>
 #include <unistd.h>
 
+#include "check.h"
+#include "dirfix.h"
 #include "faults.h"
 #include "samples.h"
-#include "tmpdir.h"
 #include "vs/num.h"
-
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct tmpdir dir;
-
-static int make_dir(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
 
 static const struct vs_digest task = {{9, 9}};
 

@@ -9,22 +9,15 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/samples.h"
-#include "tests/unit/tmpdir.h"
+#include "check.h"
+#include "dirfix.h"
+#include "samples.h"
 #include "vs/buf.h"
 #include "vs/ctx.h"
 #include "vs/mem.h"
 #include "vs/usbin.h"
 
 #define N 9000u /* more than are encoded together */
-
-static struct tmpdir dir;
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("%d: %s", rc, err->msg);
-}
 
 static void compare(uint64_t first, size_t n, const uint64_t *start,
 		    const struct vs_hit *hits)
@@ -342,20 +335,6 @@ static void test_radius(void **state)
 	no_key(VS_COSINE, VS_F32, 1.01);
 	no_key(VS_COSINE, VS_U8, -1.01);
 	no_key(VS_COSINE, VS_U8, (double)NAN);
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
 }
 
 int main(void)

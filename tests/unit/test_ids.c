@@ -11,39 +11,15 @@
 
 #include <errno.h>
 
+#include "check.h"
+#include "dirfix.h"
 #include "faults.h"
 #include "lib/op/unique.h"
-#include "tmpdir.h"
 #include "vecsfile.h"
 #include "vs/mem.h"
 #include "vs/zst.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define MANY 200000 /* lines: more than three marks */
-
-static struct tmpdir dir;
-
-static int make_dir(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
 
 /* Different for all rows, of 1 to 20 digits, in no order. */
 static uint64_t id_of(uint64_t row)

@@ -149,7 +149,7 @@ static void test_blocks_of_few_queries(void **state)
 		if (rc == VS_ENOMEM)
 			assert_non_null(strstr(err.msg, "--memory"));
 	}
-	world_check(rc, &err);
+	check(rc, &err);
 	assert_true(atomic_load(&ctx.mem_peak) <= ctx.memory_max);
 	ctx.memory_max = 0;
 	world_assert_answer(&ctx, &w, 511, w.k);

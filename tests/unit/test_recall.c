@@ -13,17 +13,15 @@
 #include <errno.h>
 #include <math.h>
 
+#include "check.h"
+#include "dirfix.h"
 #include "faults.h"
 #include "lib/op/interval.h"
-#include "tmpdir.h"
 #include "vs/mem.h"
 #include "vs/num.h"
 #include "vs/op.h"
 #include "vs/rng.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct tmpdir dir;
 static unsigned n_warnings;
 
 static void on_log(void *arg, enum vs_log_level level, const char *line)
@@ -33,28 +31,13 @@ static void on_log(void *arg, enum vs_log_level level, const char *line)
 	n_warnings += level == VS_LOG_WARN;
 }
 
-static int make_dir(void **state)
+static int begin(void **state)
 {
 	(void)state;
 	tmpdir_make(&dir);
 	n_warnings = 0;
 	return 0;
 }
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
 
 static void near(double found, double expected)
 {
@@ -651,7 +634,7 @@ static void test_every_failed_call_is_clean(void **state)
 	assert_true(n_failed > 20);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, remove_dir)
 
 int main(void)
 {

@@ -15,18 +15,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "check.h"
+#include "dirfix.h"
 #include "faults.h"
-#include "tmpdir.h"
 #include "vecsfile.h"
 #include "vs/manifest.h"
 #include "vs/mem.h"
 #include "vs/model.h"
 #include "vs/op.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define TEXT_MAX 65536
 
-static struct tmpdir dir;
 static char base[512], collection[512]; /* base.bvecs, c */
 static char last_info[1024];
 static unsigned n_warnings;
@@ -52,7 +51,7 @@ static const char *put_base(const char *name, size_t n, unsigned seed)
 	return path;
 }
 
-static int make_dir(void **state)
+static int begin(void **state)
 {
 	(void)state;
 	tmpdir_make(&dir);
@@ -61,21 +60,6 @@ static int make_dir(void **state)
 	n_warnings = 0;
 	return 0;
 }
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
 
 /* Four shards of Flat over base.bvecs, unless args say otherwise. */
 static struct vs_shard_create_args flat(void)
@@ -633,7 +617,7 @@ static void test_every_failed_call_is_clean(void **state)
 	assert_true(n_failed > 50);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, remove_dir)
 
 int main(void)
 {

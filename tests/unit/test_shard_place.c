@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "tmpdir.h"
+#include "check.h"
+#include "dirfix.h"
 #include "vecsfile.h"
 #include "vs/kern.h"
 #include "vs/manifest.h"
@@ -21,16 +22,7 @@
 #define DIM 8
 #define BYTES_MAX 65536
 
-static struct tmpdir dir;
 static char base[512];
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
 
 static void start(struct vs_ctx *ctx, enum vs_verify verify)
 {
@@ -223,7 +215,7 @@ static void test_by_hash(void **state)
 	try_all(c, ", which is not of shard 0 by generation 1 of ");
 }
 
-static int make_dir(void **state)
+static int begin(void **state)
 {
 	(void)state;
 	tmpdir_make(&dir);
@@ -231,21 +223,14 @@ static int make_dir(void **state)
 	return 0;
 }
 
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_by_range, make_dir,
+		cmocka_unit_test_setup_teardown(test_by_range, begin,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(test_by_range_with_ids,
-						make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(test_by_hash, make_dir,
+						begin, remove_dir),
+		cmocka_unit_test_setup_teardown(test_by_hash, begin,
 						remove_dir),
 	};
 

@@ -14,8 +14,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "check.h"
+#include "dirfix.h"
 #include "faults.h"
-#include "tmpdir.h"
 #include "vecsfile.h"
 #include "vs/kern.h"
 #include "vs/op.h"
@@ -23,21 +24,12 @@
 #define ROWS 300
 #define BYTES_MAX 65536
 
-static struct tmpdir dir;
 static char base[512], collection[512];
 static const char *const files[] = { "c/split/00001-of-00002.npy",
 				     "c/split/00001-of-00002.ids.npy",
 				     "c/split/00001-of-00002.yaml" };
 
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
-
-static int make_dir(void **state)
+static int begin(void **state)
 {
 	void *rows = pattern_make(8 * ROWS, 1, 3);
 	const char *const inputs[] = { base };
@@ -63,13 +55,6 @@ static int make_dir(void **state)
 	free(rows);
 	vs_ctx_init(&ctx);
 	CHECK(vs_op_shard_create(&ctx, &a, &err));
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
 	return 0;
 }
 
@@ -156,7 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_failed_call_is_clean,
-						make_dir, remove_dir),
+						begin, remove_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,40 +14,17 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "check.h"
+#include "dirfix.h"
 #include "faults.h"
 #include "samples.h"
-#include "tmpdir.h"
 #include "vs/hits.h"
 #include "vs/num.h"
 #include "vs/usbin.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define NONE UINT32_MAX
 
 static const struct vs_digest task = {{7}};
-static struct tmpdir dir;
-
-static int make_dir(void **state)
-{
-	(void)state;
-	tmpdir_make(&dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	tmpdir_remove(&dir);
-	return 0;
-}
-
-static void check(int rc, const struct vs_err *err)
-{
-	if (rc != 0)
-		fail_msg("code %d: %s", rc, err->msg);
-}
-
-#define CHECK(call) check(call, &err)
 
 /* Two queries of three hits. */
 static const struct vs_hit ints[6] = {
