@@ -257,42 +257,51 @@ void vs_pq_encode_panel(const struct vs_kern *kern, const struct vs_pq *pq,
 	}
 }
 
-/* The number of dimensions of a piece and of bits are constants where it is
- * inlined. */
+/* The number of dimensions of a piece is a constant where these are inlined. */
 static inline __attribute__((always_inline)) void
-decode_pieces(const struct vs_pq *pq, const uint8_t *panel, unsigned lane,
-	      size_t dsub, unsigned bits, float *row)
+decode_bytes(const struct vs_pq *pq, const uint8_t *panel, size_t d, float *row)
 {
 	const float *c = pq->codebooks;
-	size_t ksub = (size_t)1 << bits;
-	const unsigned mask = bits == 4 ? 15u : 255u;
-	unsigned code;
 	uint32_t s;
 
-	panel += lane;
-	for (s = 0; s < pq->m; s++, c += ksub * dsub, row += dsub) {
-		code = *panel >> (bits == 4 ? s % 2 * 4 : 0) & mask;
-		memcpy(row, c + code * dsub, dsub * sizeof(float));
-		if (bits == 8 || s % 2 == 1)
-			panel += VS_PANEL_ROWS;
+	for (s = 0; s < pq->m; s++, c += 256 * d, row += d)
+		memcpy(row, c + panel[s * VS_PANEL_ROWS] * d,
+		       d * sizeof(float));
+}
+
+static inline __attribute__((always_inline)) void
+decode_halves(const struct vs_pq *pq, const uint8_t *panel, size_t d,
+	      float *row)
+{
+	const float *c = pq->codebooks;
+	uint32_t s;
+
+	for (s = 0; s + 2 <= pq->m; s += 2, c += 32 * d, row += 2 * d) {
+		memcpy(row, c + (*panel & 15u) * d, d * sizeof(float));
+		memcpy(row + d, c + (16u + (*panel >> 4)) * d,
+		       d * sizeof(float));
+		panel += VS_PANEL_ROWS;
 	}
+	if (s < pq->m)
+		memcpy(row, c + (*panel & 15u) * d, d * sizeof(float));
 }
 
 void vs_pq_decode_lane(const struct vs_pq *pq, const uint8_t *panel,
 		       unsigned lane, float *row)
 {
-	unsigned bits = pq->bits;
+	size_t d = pq->dsub;
 
-	if (bits == 8 && pq->dsub == 4)
-		decode_pieces(pq, panel, lane, 4, 8, row);
-	else if (bits == 8 && pq->dsub == 2)
-		decode_pieces(pq, panel, lane, 2, 8, row);
-	else if (bits == 8)
-		decode_pieces(pq, panel, lane, pq->dsub, 8, row);
-	else if (pq->dsub == 2)
-		decode_pieces(pq, panel, lane, 2, 4, row);
+	panel += lane;
+	if (pq->bits == 8 && d == 4)
+		decode_bytes(pq, panel, 4, row);
+	else if (pq->bits == 8 && d == 2)
+		decode_bytes(pq, panel, 2, row);
+	else if (pq->bits == 8)
+		decode_bytes(pq, panel, d, row);
+	else if (d == 2)
+		decode_halves(pq, panel, 2, row);
 	else
-		decode_pieces(pq, panel, lane, pq->dsub, 4, row);
+		decode_halves(pq, panel, d, row);
 }
 
 double vs_pq_radius(const struct vs_pq *pq)
