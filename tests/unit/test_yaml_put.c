@@ -8,34 +8,7 @@
 
 #include <cmocka.h>
 
-#include "vs/yaml.h"
-
-static struct vs_ctx ctx;
-static struct vs_err err;
-
-static int setup(void **state)
-{
-	(void)state;
-	vs_ctx_init(&ctx);
-	vs_err_clear(&err);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return atomic_load(&ctx.mem_now) == 0 ? 0 : -1;
-}
-
-static struct vs_yaml_doc *parse(const char *text)
-{
-	struct vs_yaml_doc *doc;
-	int rc = vs_yaml_parse(&ctx, "f.yaml", text, strlen(text), &doc, &err);
-
-	if (rc != 0)
-		fail_msg("%s", err.msg);
-	return doc;
-}
+#include "yaml_test.h"
 
 static void test_put_style(void **state)
 {
