@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tmpdir.h"
+#include "vs/num.h"
+
 /* Element at in the other types. */
 static void put(struct gendata *g, uint64_t at)
 {
@@ -136,6 +139,20 @@ void gendata_source(struct gendata *g, struct vs_source *out)
 	out->next = source_next;
 	out->sample = source_sample;
 	out->arg = g;
+}
+
+void gendata_bvecs(const char *path, const struct gendata *g)
+{
+	size_t step = 4 + g->dim;
+	uint8_t *file = malloc(g->n * step);
+	uint64_t i;
+
+	for (i = 0; i < g->n; i++) {
+		vs_put_le32(file + i * step, g->dim);
+		memcpy(file + i * step + 4, g->u8 + i * g->dim, g->dim);
+	}
+	tmpdir_put(path, file, g->n * step);
+	free(file);
 }
 
 static float lanes(enum vs_metric metric, const float *q, const float *row,

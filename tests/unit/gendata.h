@@ -29,6 +29,8 @@ void gendata_rows(const struct gendata *g, struct vs_rows *out);
 /* As a batch wants them: halves as floats. */
 void gendata_queries(const struct gendata *g, struct vs_rows *out);
 void gendata_source(struct gendata *g, struct vs_source *out);
+/* Writes u8 rows as a file. */
+void gendata_bvecs(const char *path, const struct gendata *g);
 
 /* The rank key of a query and a row in plain C, lane by lane as vs/kern.h
  * says. */

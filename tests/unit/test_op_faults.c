@@ -28,20 +28,6 @@ static struct {
 	const char *index;
 } names;
 
-static void write_bvecs(const char *path, const struct gendata *g)
-{
-	size_t step = 4 + g->dim;
-	uint8_t *file = malloc(g->n * step);
-	uint64_t i;
-
-	for (i = 0; i < g->n; i++) {
-		vs_put_le32(file + i * step, g->dim);
-		memcpy(file + i * step + 4, g->u8 + i * g->dim, g->dim);
-	}
-	tmpdir_put(path, file, g->n * step);
-	free(file);
-}
-
 static struct vs_op_io io_of(const char *const *input, const char *out,
 			     bool replace)
 {
@@ -270,10 +256,10 @@ int main(void)
 	name(names.hits, "h.vsh");
 	name(names.out, "out");
 	gendata_make(&g, VS_U8, 300, 9, 200, 1);
-	write_bvecs(names.base, &g);
+	gendata_bvecs(names.base, &g);
 	gendata_free(&g);
 	gendata_make(&g, VS_U8, 20, 9, 200, 2);
-	write_bvecs(names.query, &g);
+	gendata_bvecs(names.query, &g);
 	gendata_free(&g);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	tmpdir_remove(&names.dir);

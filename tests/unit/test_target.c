@@ -29,20 +29,6 @@ static void name(char to[300], const char *leaf)
 	snprintf(to, 300, "%s", tmpdir_file(&names.dir, leaf));
 }
 
-static void write_bvecs(const char *path, const struct gendata *g)
-{
-	size_t step = 4 + g->dim;
-	uint8_t *file = malloc(g->n * step);
-	uint64_t i;
-
-	for (i = 0; i < g->n; i++) {
-		vs_put_le32(file + i * step, g->dim);
-		memcpy(file + i * step + 4, g->u8 + i * g->dim, g->dim);
-	}
-	tmpdir_put(path, file, g->n * step);
-	free(file);
-}
-
 static void ok(int rc)
 {
 	if (rc != 0)
@@ -153,7 +139,7 @@ static int setup(void **state)
 	name(names.coll, "coll");
 	name(names.hits, "h.vsh");
 	gendata_make(&g, VS_U8, 300, 9, 200, 1);
-	write_bvecs(names.base, &g);
+	gendata_bvecs(names.base, &g);
 	gendata_free(&g);
 	vs_ctx_init(&ctx);
 	ctx.kern = vs_kern_select(VS_CPU_BEST);
