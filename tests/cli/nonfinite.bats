@@ -4,6 +4,7 @@
 
 # shellcheck disable=SC2154 # run sets stderr
 bats_require_minimum_version 1.5.0
+load refused
 
 setup_file() {
 	export DATA=$VS_TOP/datasets/sift20k
@@ -46,22 +47,6 @@ info() { # FILE: its INFO
 	PYTHONPATH=$VS_TOP/tests/format python3 -c \
 		'import sys, vsformat
 for k, v in vsformat.File(sys.argv[1]).info().items(): print(k, v)' "$1"
-}
-
-refused() { # STATUS WORD... -- COMMAND...
-	want=$1
-	shift
-	words=()
-	while [[ $1 != -- ]]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	run --separate-stderr "$@"
-	[ "$status" -eq "$want" ]
-	for word in "${words[@]}"; do
-		[[ $stderr == *"$word"* ]]
-	done
 }
 
 @test "by default a row is refused with its place and the way on" {

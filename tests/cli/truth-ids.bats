@@ -3,6 +3,7 @@
 
 # shellcheck disable=SC2154 # run sets stderr
 bats_require_minimum_version 1.5.0
+load refused
 
 setup_file() {
 	export DATA=$VS_TOP/datasets/sift20k
@@ -26,22 +27,6 @@ setup() {
 	cd "$BATS_FILE_TMPDIR" || return
 	rm -rf out
 	mkdir out
-}
-
-refused() { # STATUS WORD... -- COMMAND...
-	want=$1
-	shift
-	words=()
-	while [[ $1 != -- ]]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	run --separate-stderr "$@"
-	[ "$status" -eq "$want" ]
-	for word in "${words[@]}"; do
-		[[ $stderr == *"$word"* ]]
-	done
 }
 
 @test "truth in given ids is what a Flat shard with these ids answers" {

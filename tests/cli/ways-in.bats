@@ -3,6 +3,7 @@
 
 # shellcheck disable=SC2154 # run sets stderr
 bats_require_minimum_version 1.5.0
+load refused
 
 setup_file() {
 	export DATA=$VS_TOP/datasets/sift20k
@@ -23,20 +24,9 @@ setup() {
 	export TMPDIR=$PWD/spool
 }
 
-refused() { # STATUS WORD... -- COMMAND...
-	want=$1
-	shift
-	words=()
-	while [[ $1 != -- ]]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	run --separate-stderr "$@"
-	[ "$status" -eq "$want" ]
-	for word in "${words[@]}"; do
-		[[ $stderr == *"$word"* ]]
-	done
+# Refused, and nothing is left behind.
+refused_clean() { # as refused
+	refused "$@"
 	[ -z "$(ls -A out)" ]
 	[ -z "$(ls -A spool)" ]
 }
@@ -89,28 +79,28 @@ refused() { # STATUS WORD... -- COMMAND...
 
 @test "truncated and damaged zstd data is named" {
 	head -c -100 base.bvecs.zst > short.bvecs.zst
-	refused 65 "short.bvecs.zst: ends within a zstd frame" -- \
+	refused_clean 65 "short.bvecs.zst: ends within a zstd frame" -- \
 		vs-build -q -M m.vsm -o out/x.vss short.bvecs.zst
 	cp base.bvecs.zst bad.bvecs.zst
 	printf 'xxxxxxxx' |
 		dd of=bad.bvecs.zst bs=1 seek=5000 conv=notrunc status=none
-	refused 65 "bad.bvecs.zst: is damaged zstd data" -- \
+	refused_clean 65 "bad.bvecs.zst: is damaged zstd data" -- \
 		vs-build -q -M m.vsm -o out/x.vss bad.bvecs.zst
 	cp base.bvecs plain.bvecs.zst
-	refused 65 "plain.bvecs.zst: holds bytes that begin no zstd frame" -- \
+	refused_clean 65 "plain.bvecs.zst: holds bytes that begin no zstd frame" -- \
 		vs-build -q -M m.vsm -o out/x.vss plain.bvecs.zst
 	cp base.bvecs.zst hidden.bvecs
-	refused 65 "hidden.bvecs: is zstd-compressed; add .zst" -- \
+	refused_clean 65 "hidden.bvecs: is zstd-compressed; add .zst" -- \
 		vs-build -q -M m.vsm -o out/x.vss hidden.bvecs
 }
 
 @test "a scratch directory that is not there is named with what to do" {
-	TMPDIR=$PWD/nowhere refused 73 "nowhere: cannot keep a copy of base" \
+	TMPDIR=$PWD/nowhere refused_clean 73 "nowhere: cannot keep a copy of base" \
 		"set TMPDIR" -- vs-build -q -M m.vsm -o out/x.vss base.bvecs.zst
 }
 
 @test "a pipe without a format is refused" {
-	refused 2 "give --input-format" -- \
+	refused_clean 2 "give --input-format" -- \
 		vs-build -q -M m.vsm -o out/x.vss - < <(cat base.bvecs)
 }
 
@@ -149,16 +139,16 @@ make_folder() {
 @test "a directory without vectors is a missing input" {
 	mkdir -p none
 	touch none/notes
-	refused 66 "none: directory without a vector file" -- \
+	refused_clean 66 "none: directory without a vector file" -- \
 		vs-build -M m.vsm -o out/s.vss none
-	refused 66 "none/: directory without" -- vs-train -i IVF4,Flat -o out/m.vsm none/
+	refused_clean 66 "none/: directory without" -- vs-train -i IVF4,Flat -o out/m.vsm none/
 }
 
 @test "an output is not put among the inputs of a directory" {
 	make_folder
-	refused 2 "is an input and the output" -- \
+	refused_clean 2 "is an input and the output" -- \
 		vs-eval truth -k 3 -o d/t.ivecs d d/a.bvecs
-	refused 2 "is an input and the output" -- \
+	refused_clean 2 "is an input and the output" -- \
 		vs-eval truth -k 3 --replace -o d/a.bvecs d base.bvecs
 	[ ! -e d/t.ivecs ]
 }
@@ -187,7 +177,7 @@ make_cropped() {
 
 @test "the rows of a cropped file are read by force only" {
 	make_cropped
-	refused 65 "says 4000 rows but holds 1000 rows" "give --force-rows" -- \
+	refused_clean 65 "says 4000 rows but holds 1000 rows" "give --force-rows" -- \
 		vs-build -M m.vsm -o out/s.vss crop.u8bin
 	run --separate-stderr vs-build --force-rows -M m.vsm -o out/s.vss crop.u8bin
 	[ "$status" -eq 0 ]
@@ -209,21 +199,21 @@ make_cropped() {
 @test "a collection of a cropped file is built without saying so again" {
 	make_cropped
 	rm -rf c
-	refused 65 "give --force-rows" -- \
+	refused_clean 65 "give --force-rows" -- \
 		vs-shard create -c c --shards 2 -M m.vsm crop.u8bin
 	vs-shard create -q --force-rows -c c --shards 2 -M m.vsm crop.u8bin
 	vs-build -q -c c --part 0/2
-	refused 2 "--force-rows does not go with -c" -- vs-build --force-rows -c c --part 0/2
+	refused_clean 2 "--force-rows does not go with -c" -- vs-build --force-rows -c c --part 0/2
 	head -c 20000 crop.u8bin > shorter && mv shorter crop.u8bin
-	refused 65 "put the old files back" -- vs-build -c c --part 1/2
+	refused_clean 65 "put the old files back" -- vs-build -c c --part 1/2
 }
 
 @test "force takes nothing for what it is not" {
 	$VECS convert base.bvecs more.u8bin 0 10
 	echo x >> more.u8bin
-	refused 65 "stand behind the 10 rows" -- \
+	refused_clean 65 "stand behind the 10 rows" -- \
 		vs-build --force-rows -M m.vsm -o out/s.vss more.u8bin
 	cp base.fvecs fake.u8bin
-	refused 65 "looks like fvecs" -- \
+	refused_clean 65 "looks like fvecs" -- \
 		vs-build --force-rows -M m.vsm -o out/s.vss fake.u8bin
 }
