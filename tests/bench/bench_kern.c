@@ -25,6 +25,7 @@ struct bench {
 	size_t set_bytes, d, n_panels;
 	unsigned w;
 	uint8_t *u8, *q_u8; /* panels, or the same bytes as rows */
+	uint8_t *tables; /* of product codes */
 	float *f32, *q_f32;
 	int8_t *packed_u8;
 	float *packed_f32;
@@ -148,6 +149,50 @@ static double filter_f32(const struct bench *b)
 static double filter_l1_f32(const struct bench *b)
 {
 	return all_f32(b, b->k->filter_l1_f32);
+}
+
+typedef size_t (*filter_pq_fn)(const struct vs_tile_pq *t,
+			       struct vs_pass *pass);
+
+/* d pieces; gives codes that were looked up. */
+static double all_pq(const struct bench *b, filter_pq_fn filter, unsigned bits)
+{
+	size_t bytes = b->d * bits / 8 * VS_PANEL_ROWS, p, found = 0;
+	size_t table = bits == 8 ? vs_pq8_table_bytes(b->d) :
+				   vs_pq4_table_bytes(b->d);
+	const uint8_t *tables[VS_TILE_W];
+	float c[VS_TILE_W], g[VS_TILE_W] = { 0 };
+	struct vs_tile_pq t = { .m = b->d,
+				.tables = tables,
+				.n_q = b->w,
+				.terms = b->terms_f32,
+				.c = c,
+				.g = g };
+	unsigned q;
+
+	for (q = 0; q < VS_TILE_W; q++) {
+		tables[q] = b->tables + q * table;
+		c[q] = -1;
+	}
+	for (p = 0; p < b->n_panels; p += t.n_panels) {
+		t.n_panels = b->n_panels - p < VS_TILE_PANELS ? b->n_panels - p
+							      : VS_TILE_PANELS;
+		t.panels = b->u8 + p * bytes;
+		found += filter(&t, b->out);
+	}
+	if (found != 0)
+		abort();
+	return (double)b->n_panels * 16 * (double)b->d * b->w;
+}
+
+static double filter_pq4(const struct bench *b)
+{
+	return all_pq(b, b->k->filter_pq4, 4);
+}
+
+static double filter_pq8(const struct bench *b)
+{
+	return all_pq(b, b->k->filter_pq8, 8);
 }
 
 static double scores_f32(const struct bench *b)
@@ -289,7 +334,7 @@ static struct raw raw_of(const struct vs_kern *k)
 	struct raw raw = { 0, 0 };
 
 #if defined(__x86_64__)
-	if (strcmp(k->name, "vnni") == 0) {
+	if (strcmp(k->name, "vnni") == 0 || strcmp(k->name, "vbmi") == 0) {
 		raw.u8 = rate(raw_dot, NULL);
 		raw.f32 = rate(raw_fma512, NULL);
 	} else if (strcmp(k->name, "avx512") == 0) {
@@ -309,7 +354,7 @@ static const struct {
 	const char *name;
 	double (*op)(const struct bench *b);
 	char dtype; /* of the elements: u, f */
-	char kind;  /* t tile, c canonical, s scan */
+	char kind;  /* t tile, p tile of codes, c canonical, s scan */
 } ops[] = {
 	{ "filter_u8", filter_u8, 'u', 't' },
 	{ "filter_u8 lin", filter_u8_lin, 'u', 't' },
@@ -317,6 +362,8 @@ static const struct {
 	{ "filter_f32", filter_f32, 'f', 't' },
 	{ "filter_l1_f32", filter_l1_f32, 'f', 't' },
 	{ "scores_f32", scores_f32, 'f', 't' },
+	{ "filter_pq4", filter_pq4, 'u', 'p' },
+	{ "filter_pq8", filter_pq8, 'u', 'p' },
 	{ "l2sq_f32", l2sq_f32, 'f', 'c' },
 	{ "ip_f32", ip_f32, 'f', 'c' },
 	{ "l1_f32", l1_f32, 'f', 'c' },
@@ -353,13 +400,15 @@ static void one_op(struct bench *b, size_t i, const struct raw *raw)
 		printf("%-8s %4zu %-18s ", b->k->name, b->d, ops[i].name);
 		if (ops[i].kind == 't')
 			printf("%2u %8.1f G MAC/s", b->w, r);
+		else if (ops[i].kind == 'p')
+			printf("%2u %8.1f G codes/s", b->w, r);
 		else
 			printf("   %8.1f %s", r,
 			       ops[i].kind == 's' ? "GB/s" : "G MAC/s");
 		if (ops[i].kind == 't' && bound > 0)
 			printf(" %5.1f %% of raw", 100 * r / bound);
 		printf("\n");
-		if (ops[i].kind != 't')
+		if (ops[i].kind != 't' && ops[i].kind != 'p')
 			break;
 	}
 }
@@ -401,6 +450,7 @@ static struct bench bench_new(size_t set_bytes)
 	struct bench b = { .set_bytes = set_bytes,
 			   .u8 = take(set_bytes),
 			   .q_u8 = take(960),
+			   .tables = take(960 * 256 * VS_TILE_W),
 			   .f32 = take(set_bytes),
 			   .q_f32 = take(960 * 4),
 			   .packed_u8 = take(960 * VS_TILE_W),
@@ -426,6 +476,7 @@ static void bench_free(struct bench *b)
 {
 	free(b->u8);
 	free(b->q_u8);
+	free(b->tables);
 	free(b->f32);
 	free(b->q_f32);
 	free(b->packed_u8);
