@@ -94,8 +94,6 @@ const struct vs_hit *vs_batch_list(const struct vs_batch *b, uint64_t query,
 /* Whether a scan failed since its lists have outgrown list_bytes or memory; so
  * many hits were in those of the longest query. */
 bool vs_batch_is_full(const struct vs_batch *b, uint32_t *longest);
-/* Bytes that the lists of a batch take. */
-uint64_t vs_batch_list_bytes(const struct vs_batch *b);
 
 /* [n_queries][k] beside the hits of vs_batch_finish; undefined beside padding.
  */

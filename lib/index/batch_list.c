@@ -120,8 +120,3 @@ bool vs_batch_is_full(const struct vs_batch *b, uint32_t *longest)
 			*longest = b->query[i].top.n;
 	return true;
 }
-
-uint64_t vs_batch_list_bytes(const struct vs_batch *b)
-{
-	return b->lists == NULL ? 0 : atomic_load(&b->lists->n_bytes);
-}

@@ -157,7 +157,8 @@ static int search_turned(struct vs_search *s, const struct vs_rows *rows,
 			at += part.n;
 		} else if (full && part.n > 1) {
 			s->list_most = part.n / 2;
-			vs_err_clear(err);
+			if (err != NULL)
+				vs_err_clear(err);
 			rc = 0;
 		} else if (full) {
 			rc = refuse_list(s, err);

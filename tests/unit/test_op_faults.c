@@ -82,6 +82,42 @@ static int stream(struct vs_ctx *ctx, const char *out, bool replace,
 	return vs_op_query(ctx, &a, &report, err);
 }
 
+static int within(struct vs_ctx *ctx, const char *out, bool replace,
+		  struct vs_err *err)
+{
+	const char *input = names.query;
+	struct vs_query_args a = { .io = io_of(&input, out, replace),
+				   .target = names.shard, .within = true,
+				   .radius = 1e9, .format = VS_HITS_VSH };
+	struct vs_query_report report;
+
+	return vs_op_query(ctx, &a, &report, err);
+}
+
+static int within_usbin(struct vs_ctx *ctx, const char *out, bool replace,
+			struct vs_err *err)
+{
+	const char *input = names.query;
+	struct vs_query_args a = { .io = io_of(&input, out, replace),
+				   .target = names.shard, .within = true,
+				   .radius = 1e9, .format = VS_HITS_USBIN };
+	struct vs_query_report report;
+
+	return vs_op_query(ctx, &a, &report, err);
+}
+
+static int self(struct vs_ctx *ctx, const char *out, bool replace,
+		struct vs_err *err)
+{
+	struct vs_query_args a = { .target = names.shard, .k = 20,
+				   .format = VS_HITS_VSH, .self = true };
+	struct vs_query_report report;
+
+	a.io = io_of(NULL, out, replace);
+	a.io.n_inputs = 0;
+	return vs_op_query(ctx, &a, &report, err);
+}
+
 static int truth(struct vs_ctx *ctx, const char *out, bool replace,
 		 struct vs_err *err)
 {
@@ -201,6 +237,24 @@ static void test_faults(void **state)
 	check("merge", merge);
 }
 
+/* Lists of all within a radius, and rows as queries. */
+static void test_faults_of_lists(void **state)
+{
+	struct vs_ctx ctx;
+	struct vs_err err;
+
+	(void)state;
+	names.index = "IVF4,Flat";
+	start(&ctx);
+	assert_int_equal(train(&ctx, names.model, true, &err), 0);
+	assert_int_equal(build(&ctx, names.shard, true, &err), 0);
+	check("within", within);
+	check("within, usbin", within_usbin);
+	assert_int_equal(within(&ctx, names.hits, true, &err), 0);
+	check("merge of lists", merge);
+	check("self", self);
+}
+
 /* The same where vectors are turned first.  A build reads the sample of its
  * codes row by row, and would be failed 3,300 times. */
 static void test_faults_of_rotations(void **state)
@@ -242,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_faults_of_lists),
 		cmocka_unit_test(test_faults_of_rotations),
 		cmocka_unit_test(test_faults_of_product_codes),
 	};
