@@ -91,6 +91,26 @@ int vs_kmeans_seeds(struct vs_ctx *ctx, const struct vs_rows *rows,
 		    float *centroids, struct vs_err *err) VS_MUST_CHECK;
 uint64_t vs_kmeans_seeds_bytes(uint32_t nlist);
 
+/* The same where rows are not at hand: perm[0 .. n_first) are the first of the
+ * shuffle of n rows, ... */
+void vs_kmeans_shuffle(uint64_t seed, uint64_t n, uint64_t n_first,
+		       uint32_t *perm);
+struct vs_kmeans_found {
+	uint32_t nlist;
+	uint64_t n_first; /* rows looked at; nlist at first */
+	uint32_t n;       /* distinct ones among them, at most nlist */
+	float *centroids; /* [nlist][dim] */
+};
+/* ... of these, rows[order[i]] or as they stand, the distinct ones become
+ * centroids, ... */
+int vs_kmeans_distinct(struct vs_ctx *ctx, const struct vs_rows *rows,
+		       const uint32_t *order, struct vs_kmeans_found *found,
+		       struct vs_err *err) VS_MUST_CHECK;
+/* ... and when they are too few, found->n_first are asked for next, unless
+ * there are no more than n: copies stand for the rest. */
+bool vs_kmeans_found_all(struct vs_kmeans_found *found, uint32_t dim,
+			 uint64_t n);
+
 /* The map half: the sums of some rows. */
 struct vs_kmeans_sums {
 	int64_t *sum;         /* [nlist][dim] */

@@ -8,6 +8,7 @@
 #include "train_keep.h"
 #include "train_ranges.h"
 #include "vs/kern.h"
+#include "vs/kmeans_step.h"
 #include "vs/rng.h"
 
 /* The state of one vs-train. */
@@ -24,6 +25,8 @@ struct train {
 	bool spherical;  /* of similarities: rows of the sample have length 1 */
 	bool wide;       /* the sample is f32, whatever the rows are */
 	uint8_t *sample; /* [n_sample] rows */
+	bool passing;    /* rows of the sample go by: one is held */
+	float most;      /* and this is the largest magnitude of floats */
 	struct vs_train_ranges ranges;
 	float *norms;    /* [n_sample]: lengths before scaling; or NULL */
 	struct vs_train_keep keep;
@@ -71,6 +74,11 @@ bool vs_train_chooses(struct vs_train_choice *c);
 void vs_train_take_row(struct train *t, uint64_t at, const uint8_t *row);
 /* Reads, checks and hashes all vectors, and takes the sample. */
 int vs_train_read_sample(struct train *t, struct vs_err *err) VS_MUST_CHECK;
+
+/* train_seeds.c.  The first centroids and the scale of sums, without holding
+ * the sample; t->model.input is the digest of the vectors then. */
+int vs_train_seeds(struct train *t, struct vs_kmeans_shape *shape,
+		   float *centroids, struct vs_err *err) VS_MUST_CHECK;
 
 /* train_steps.c: --partial and --reduce.  Whether they can be had. */
 int vs_train_steps_check(const struct train *t,

@@ -38,6 +38,20 @@ bool vs_train_chooses(struct vs_train_choice *c)
 	return true;
 }
 
+/* Row `at` of the sample, which is kept or looked at. */
+static void choose_row(struct train *t, uint64_t at, const uint8_t *row)
+{
+	struct vs_rows one = vs_train_rows(t);
+	float most;
+
+	vs_train_take_row(t, t->passing ? 0 : at, row);
+	if (!t->passing)
+		return;
+	one.n = 1;
+	most = vs_kmeans_most(&one);
+	t->most = most > t->most ? most : t->most;
+}
+
 /* Everything is read, and hashed on the way. */
 static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
 			 struct vs_err *err)
@@ -67,7 +81,7 @@ static int sample_blocks(struct train *t, uint8_t *block, struct vs_hasher *h,
 			if (holes && vs_vecs_is_hole(t->vecs, row))
 				continue;
 			if (vs_train_chooses(&choice))
-				vs_train_take_row(t, taken++, row);
+				choose_row(t, taken++, row);
 		}
 		vs_ctx_progress(t->ctx, "sample", first + m, n, "rows");
 	}
@@ -81,7 +95,8 @@ int vs_train_read_sample(struct train *t, struct vs_err *err)
 	uint8_t *block;
 	int rc = VS_ENOMEM;
 
-	t->sample = vs_alloc(t->ctx, t->n_sample, vs_train_row_bytes(t),
+	t->sample = vs_alloc(t->ctx, t->passing ? 1 : t->n_sample,
+			     vs_train_row_bytes(t),
 			     "training sample", err);
 	if (t->sample == NULL ||
 	    vs_train_ranges_alloc(t->ctx, &t->ranges, err) != 0)

@@ -40,18 +40,6 @@ int vs_train_steps_check(const struct train *t, struct vs_err *err)
 		       "plan the training in one process");
 }
 
-static struct vs_kmeans_params params_of(const struct train *t)
-{
-	struct vs_kmeans_params p = {
-		.nlist = t->index.nlist,
-		.iterations = t->args->iterations,
-		.seed = t->args->seed,
-		.spherical = t->spherical,
-	};
-
-	return p;
-}
-
 static int step_init(struct train *t, struct vs_step *s, struct vs_err *err)
 {
 	memset(s, 0, sizeof(*s));
@@ -367,27 +355,13 @@ static int write_step(struct train *t, const struct vs_step *s,
 /* The first step: as one process begins. */
 static int begin(struct train *t, struct vs_step *s, struct vs_err *err)
 {
-	struct vs_kmeans_params p = params_of(t);
-	struct vs_rows rows;
-	uint32_t *perm;
-	int rc;
+	int rc = vs_train_seeds(t, &s->shape, s->state.centroids, err);
 
-	perm = vs_alloc(t->ctx, t->n_sample, sizeof(*perm), "k-means seeds",
-			err);
-	if (perm == NULL)
-		return VS_ENOMEM;
-	rc = vs_train_read_sample(t, err);
-	rows = vs_train_rows(t);
-	if (rc == 0)
-		rc = vs_kmeans_seeds(t->ctx, &rows, p.nlist, p.seed, perm,
-				     s->state.centroids, err);
-	vs_free(t->ctx, perm);
 	if (rc != 0)
 		return rc;
-	s->shape = vs_kmeans_shape_of(&rows, &p);
 	s->input = t->model.input;
 	s->state.objective = -1; /* none is that small */
-	s->state.rng = vs_kmeans_repair_rng(p.seed);
+	s->state.rng = vs_kmeans_repair_rng(t->args->seed);
 	return write_step(t, s, err);
 }
 

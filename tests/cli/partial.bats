@@ -135,6 +135,17 @@ END
 	cmp one.vsm sift.vsm
 }
 
+@test "no task holds the sample" {
+	local a=(-q -i 'IVF40,Flat' --sample 20000 -m cosine --iterations 1)
+	a+=(--memory 6M "$base" --steps d -o m.vsm)
+	run -71 vs-train -q -i IVF40,Flat --sample 20000 -m cosine \
+		--memory 6M -o one.vsm "$base"
+	vs-train "${a[@]}" --reduce
+	vs-train "${a[@]}" --partial --part 0/1
+	vs-train "${a[@]}" --reduce
+	[ -e d/step-0001.vst ]
+}
+
 @test "a part that is missing is named" {
 	begun
 	run -66 vs-train "${args[@]}" --reduce b.bvecs
