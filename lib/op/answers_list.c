@@ -7,7 +7,8 @@
 #include "vs/num.h"
 
 #define QUERIES 1024u /* whose lengths are read together */
-#define HITS 65536u   /* read together, but for one list that is longer */
+#define HITS 65536u   /* read together, but for one list that is longer, and
+		       * less where memory is little */
 
 struct vs_answers_lists {
 	uint64_t next;		     /* query */
@@ -75,10 +76,14 @@ static int read_hits(struct vs_ctx *ctx, const struct vs_answers *a,
 {
 	size_t q = (size_t)(l->next - l->first), n = 1;
 	const uint64_t *start = l->start + q;
+	uint64_t most = vs_min_u64(HITS, vs_mem_left(ctx) / 8 /
+						 sizeof(*l->hits));
 	void *p = l->hits;
 	int rc;
 
-	while (q + n < l->n && start[n + 1] - start[0] <= HITS)
+	/* What is there already is no reason to have less room. */
+	most = vs_max_size((size_t)most, l->hits_max);
+	while (q + n < l->n && start[n + 1] - start[0] <= most)
 		n++;
 	rc = grow(ctx, &p, &l->hits_max, start[n] - start[0],
 		  sizeof(*l->hits), err);

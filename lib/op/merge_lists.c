@@ -270,7 +270,8 @@ static int merge_all(struct block *b, size_t most, struct vs_err *err)
 int vs_merge_lists(const struct vs_merge_lists *m, struct vs_err *err)
 {
 	size_t n = m->parts->n;
-	uint64_t most = STARTS_BYTES / (n * sizeof(uint64_t));
+	uint64_t most = vs_min_u64(vs_mem_left(m->ctx) / 8, STARTS_BYTES) /
+			(n * sizeof(uint64_t));
 	struct block b = { .m = m };
 	int rc = VS_ENOMEM;
 

@@ -65,6 +65,28 @@ query() { # OUT WORD...
 	cmp out/r.tsv out/c.tsv
 }
 
+@test "codes: what lies within by the distances that they have" {
+	$VECS convert base.bvecs out/base.fvecs 0 2000
+	for i in SQ8 SQfp16 PQ16 PQ16x4fs IVF8,PQ16 IVF8_SOAR,Flat PCA32,SQ8; do
+		if [[ $i == SQ* ]]; then
+			vs-build -q -i $i -o out/i.vss --replace out/base.fvecs
+		else
+			vs-train -q -i $i -o out/m.vsm --replace out/base.fvecs
+			vs-build -q -M out/m.vsm -o out/i.vss --replace \
+				out/base.fvecs
+		fi
+		p=
+		[[ $i != IVF* ]] || p="-p nprobe=3"
+		vs-query -q -k 2000 $p -o out/all.tsv --replace out/i.vss \
+			query.bvecs
+		r=$(awk '$1 == 7 && $2 == 50 { print $4 }' out/all.tsv)
+		vs-query -q --radius "$r" $p -o out/r.tsv --replace out/i.vss \
+			query.bvecs
+		awk -v r="$r" '$4 <= r' out/all.tsv | cmp - out/r.tsv
+		[ "$(awk '$1 == 7' out/r.tsv | wc -l)" -ge 50 ]
+	done
+}
+
 @test "neither threads, instruction sets nor memory change a byte" {
 	for t in 1 2 3; do
 		query out/t.vsh -t $t --replace s.vss
@@ -119,6 +141,8 @@ query() { # OUT WORD...
 	cp out/1.vsh out/copy.vsh
 	vs-merge -q -o out/copied.tsv out/[012].vsh out/copy.vsh
 	cmp out/whole.tsv out/copied.tsv
+	vs-merge -q --memory 2M -o out/little.tsv out/[012].vsh
+	cmp out/whole.tsv out/little.tsv
 	run -66 vs-merge -o out/x.tsv out/[01].vsh
 	[[ $output == *"1 of 3 shards are missing: 2"* ]]
 }
@@ -158,6 +182,8 @@ query() { # OUT WORD...
 	run -0 vs-eval recall --truth truth.usbin out/h.usbin
 	[ "$output" = "$want" ]
 	run -0 vs-eval recall --truth out/t.vsh h.vsh
+	[ "$output" = "$want" ]
+	run -0 vs-eval recall --memory 2M --truth out/t.vsh h.vsh
 	[ "$output" = "$want" ]
 	run -0 vs-eval recall -k 2 --truth truth.usbin h.vsh
 	[[ $output == *"range recall, 2 results a query"* ]]
