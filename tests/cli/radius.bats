@@ -75,12 +75,12 @@ query() { # OUT WORD...
 			vs-build -q -M out/m.vsm -o out/i.vss --replace \
 				out/base.fvecs
 		fi
-		p=
-		[[ $i != IVF* ]] || p="-p nprobe=3"
-		vs-query -q -k 2000 $p -o out/all.tsv --replace out/i.vss \
+		p=()
+		[[ $i != IVF* ]] || p=(-p nprobe=3)
+		vs-query -q -k 2000 "${p[@]}" -o out/all.tsv --replace out/i.vss \
 			query.bvecs
 		r=$(awk '$1 == 7 && $2 == 50 { print $4 }' out/all.tsv)
-		vs-query -q --radius "$r" $p -o out/r.tsv --replace out/i.vss \
+		vs-query -q --radius "$r" "${p[@]}" -o out/r.tsv --replace out/i.vss \
 			query.bvecs
 		awk -v r="$r" '$4 <= r' out/all.tsv | cmp - out/r.tsv
 		[ "$(awk '$1 == 7' out/r.tsv | wc -l)" -ge 50 ]
