@@ -16,6 +16,23 @@ static uint64_t id_of(const struct vs_cell_view *v, size_t row)
 	return ((const uint64_t *)v->ids)[row];
 }
 
+/* Under the lock. */
+static bool push(struct vs_query *q, int64_t key, uint64_t id, uint64_t where)
+{
+	if (q->lists == NULL)
+		return vs_topk_push(&q->top, key, id, where);
+	vs_list_push(q, key, id);
+	return false;
+}
+
+static void unlock(struct vs_query *q, bool changed)
+{
+	if (changed)
+		atomic_store_explicit(&q->limit, q->top.limit,
+				      memory_order_relaxed);
+	vs_spin_unlock(&q->lock);
+}
+
 bool vs_query_take(struct vs_query *q, int64_t key, uint64_t id, uint64_t where)
 {
 	bool changed;
@@ -23,16 +40,8 @@ bool vs_query_take(struct vs_query *q, int64_t key, uint64_t id, uint64_t where)
 	if (key > atomic_load_explicit(&q->limit, memory_order_relaxed))
 		return false;
 	vs_spin_lock(&q->lock);
-	if (q->lists != NULL) {
-		vs_list_push(q, key, id);
-		vs_spin_unlock(&q->lock);
-		return false;
-	}
-	changed = vs_topk_push(&q->top, key, id, where);
-	if (changed)
-		atomic_store_explicit(&q->limit, q->top.limit,
-				      memory_order_relaxed);
-	vs_spin_unlock(&q->lock);
+	changed = push(q, key, id, where);
+	unlock(q, changed);
 	return changed;
 }
 
@@ -53,20 +62,36 @@ static int64_t key_of_score(const struct vs_batch *b, const struct vs_query *q,
 	return score / 2 + (b->spec.dtype == VS_I8 ? 128 * q->sum : 0);
 }
 
+/* What passed for the query of pass[0], which stands together, under one lock;
+ * returns how many that were. */
+static size_t take_run(struct vs_batch *b, const struct vs_cell_view *v,
+		       struct vs_group *g, const struct vs_pass *pass, size_t n)
+{
+	struct vs_query *q = &b->query[g->query[pass->q]];
+	bool changed = false;
+	size_t i, row;
+	int64_t key;
+
+	vs_spin_lock(&q->lock);
+	for (i = 0; i < n && pass[i].q == pass->q; i++) {
+		row = g->first_row + pass[i].row;
+		key = key_of_score(b, q, pass[i].score);
+		if (row < v->n_rows && key <= q->top.limit)
+			changed |= push(q, key, id_of(v, row), v->where + row);
+	}
+	unlock(q, changed);
+	if (changed)
+		g->changed |= 1u << pass->q;
+	return i;
+}
+
 static void take_exact(struct vs_batch *b, const struct vs_cell_view *v,
 		       struct vs_group *g, const struct vs_pass *pass, size_t n)
 {
-	size_t i, row;
-	struct vs_query *q;
+	size_t at;
 
-	for (i = 0; i < n; i++) {
-		row = g->first_row + pass[i].row;
-		if (row >= v->n_rows)
-			continue;
-		q = &b->query[g->query[pass[i].q]];
-		if (take(q, key_of_score(b, q, pass[i].score), v, row))
-			g->changed |= 1u << pass[i].q;
-	}
+	for (at = 0; at < n; at += take_run(b, v, g, pass + at, n - at))
+		;
 }
 
 static void take_panels(const struct vs_ctx *ctx, struct vs_batch *b,
