@@ -486,8 +486,12 @@ int vs_coarse_probe(struct vs_ctx *ctx, const struct vs_coarse *c,
 		.metric = vs_metric_is_similarity(metric) ? VS_IP : VS_L2,
 		.nprobe = probe->n, .taper = probe->taper, .cells = cells,
 	};
+	int rc = j.taper == 0 ? 0 : vs_coarse_taper_init(&j, err);
 
-	return run(&j, err);
+	if (rc == 0)
+		rc = run(&j, err);
+	vs_coarse_taper_clear(&j);
+	return rc;
 }
 
 int vs_coarse_assign_two(struct vs_ctx *ctx, const struct vs_coarse *c,

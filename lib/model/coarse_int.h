@@ -89,6 +89,7 @@ struct vs_coarse_job {
 	uint32_t nprobe; /* 0: assign */
 	bool alone; /* on the calling thread */
 	uint32_t taper;  /* of nprobe; 0: all are wanted */
+	double *reach;   /* with taper: L of 0..nprobe + 1 (coarse_taper.c) */
 	bool spill;      /* two cells of each row, from nprobe near ones */
 	uint32_t *cells;
 	float *dist;
@@ -137,12 +138,22 @@ size_t vs_coarse_nearest(const struct vs_coarse_job *j,
 size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
 			      struct vs_coarse_scratch *s,
 			      const struct vs_coarse_row *r);
-/* coarse_near.c.  What becomes of the n near cells in s->hit, with canonical
- * keys and in no order: those that a taper leaves, or the two of a row. */
+/* coarse_taper.c.  The cells that a taper leaves: from the scores of the near
+ * cells, or false where these do not tell; or from the n near cells in s->hit,
+ * with canonical keys and in no order. */
+int vs_coarse_taper_init(struct vs_coarse_job *j,
+			 struct vs_err *err) VS_MUST_CHECK;
+void vs_coarse_taper_clear(struct vs_coarse_job *j);
+bool vs_coarse_taper_by_scores(const struct vs_coarse_job *j,
+			       struct vs_coarse_scratch *s,
+			       const struct vs_coarse_row *r);
 void vs_coarse_taper(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
 		     const struct vs_coarse_row *r, size_t n);
+size_t vs_coarse_best_of(const struct vs_hit *h, size_t n);
+/* coarse_spill.c.  The two cells of a row, from the n in s->hit. */
 void vs_coarse_spill(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
 		     const struct vs_coarse_row *r, size_t n);
+size_t vs_coarse_count_le(const float *v, size_t n, float limit);
 /* Brings the nth best, from 0 on, to its place in h, and what is better before
  * it in no order. */
 void vs_coarse_best_first(struct vs_hit *h, size_t n, size_t nth);

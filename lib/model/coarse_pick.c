@@ -57,7 +57,7 @@ size_t vs_coarse_nearest(const struct vs_coarse_job *j,
 	return n;
 }
 
-static size_t count_le(const float *v, size_t n, float limit)
+size_t vs_coarse_count_le(const float *v, size_t n, float limit)
 {
 	size_t i, count = 0;
 
@@ -85,7 +85,7 @@ static void bracket(const float *v, size_t n, size_t nth, float width,
 		mid = *lo + (*hi - *lo) / 2;
 		if (!(mid > *lo && mid < *hi))
 			break;
-		if (count_le(v, n, mid) >= nth)
+		if (vs_coarse_count_le(v, n, mid) >= nth)
 			*hi = mid;
 		else
 			*lo = mid;
@@ -263,9 +263,13 @@ size_t vs_coarse_nearest_some(const struct vs_coarse_job *j,
 			      const struct vs_coarse_row *r)
 {
 	float sure = find_near(j, s, r);
-	size_t n_open = weigh_open(j, s, r, sure);
-	size_t n_in = s->n_near - n_open, n_more = j->nprobe - n_in;
+	size_t n_open, n_in, n_more;
 
+	if (j->taper > 0 && sure != 0 && vs_coarse_taper_by_scores(j, s, r))
+		return 0;
+	n_open = weigh_open(j, s, r, sure);
+	n_in = s->n_near - n_open;
+	n_more = j->nprobe - n_in;
 	if (n_more > 0)
 		vs_coarse_best_first(s->hit, n_open, n_more - 1);
 	mark_chosen(s, r->scores, sure, n_more, n_in == 0);
