@@ -62,28 +62,41 @@ void vs_unpack_row_f32(const float *panel, unsigned lane, size_t d, float *row)
 }
 
 /* flip: 0x80 makes q - 128 of each byte, 0 leaves it. */
+/* Whole words of four bytes.  Rows of queries lie far apart: all are fetched
+ * side by side. */
+static inline void pack_words(const uint8_t *const *queries, unsigned n_q,
+			  unsigned w, size_t n, uint32_t flip4, uint8_t *packed)
+{
+	uint32_t word;
+	unsigned k;
+	size_t j;
+
+	for (j = 0; j < n; j++) {
+		for (k = 0; k < n_q; k++) {
+			memcpy(&word, queries[k] + j * 4, 4);
+			word ^= flip4;
+			memcpy(packed + (j * w + k) * 4, &word, 4);
+		}
+	}
+}
+
 static void pack_bytes(const uint8_t *const *queries, unsigned n_q, unsigned w,
 		       size_t d, uint8_t flip, uint8_t *packed)
 {
 	const uint32_t flip4 = 0x01010101u * flip;
-	size_t i, j, full = d / 4;
+	size_t i, full = d / 4;
 	unsigned k;
 
 	if (n_q < w || d % 4 != 0)
 		memset(packed, 0, (d + 3) / 4 * 4 * w);
-	for (k = 0; k < n_q; k++) {
-		uint8_t *to = packed + k * 4;
-
-		for (j = 0; j < full; j++) {
-			uint32_t word;
-
-			memcpy(&word, queries[k] + j * 4, 4);
-			word ^= flip4;
-			memcpy(to + j * w * 4, &word, 4);
-		}
+	if (n_q == VS_TILE_W && w == VS_TILE_W)
+		pack_words(queries, VS_TILE_W, VS_TILE_W, full, flip4, packed);
+	else
+		pack_words(queries, n_q, w, full, flip4, packed);
+	for (k = 0; k < n_q; k++)
 		for (i = 0; i < d % 4; i++)
-			to[full * w * 4 + i] = queries[k][full * 4 + i] ^ flip;
-	}
+			packed[(full * w + k) * 4 + i] =
+				queries[k][full * 4 + i] ^ flip;
 }
 
 void vs_pack_queries_u8(const uint8_t *const *queries, unsigned n_q, unsigned w,
