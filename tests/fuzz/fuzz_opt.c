@@ -14,7 +14,6 @@
 #include "vs/op.h"
 
 #define WORDS_MAX 64
-#define K_MAX 100u
 #define GUARD 0x5a5a5a5a5a5a5a5aull
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -34,34 +33,7 @@ struct args {
 	uint64_t end;
 };
 
-static const struct vs_opt_word metrics[] = { { "l2", VS_L2 },
-					      { "ip", VS_IP },
-					      { NULL, 0 } };
-static const struct vs_opt_word rules[] = { { "hash", 0 },
-					    { "range", 0 },
-					    { NULL, 0 } };
-
-static const struct vs_opt rows[] = {
-	{ .letter = 'k', .kind = VS_OPT_U32, .metavar = "N",
-	  .at = offsetof(struct args, k),
-	  .given = offsetof(struct args, k_given), .min = 1, .max = K_MAX,
-	  .def = "10", .help = "neighbours" },
-	{ .name = "seed", .kind = VS_OPT_U64, .metavar = "N",
-	  .at = offsetof(struct args, seed), .def = "1", .help = "seed" },
-	{ .name = "ratio", .kind = VS_OPT_RATIO, .metavar = "R",
-	  .at = offsetof(struct args, ratio), .def = "0.5", .help = "share" },
-	{ .name = "metric", .letter = 'm', .kind = VS_OPT_WORD,
-	  .metavar = "M", .words = metrics,
-	  .at = offsetof(struct args, metric), .def = "l2",
-	  .help = "metric" },
-	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,
-	  .metavar = "FILE", .at = offsetof(struct args, out),
-	  .required = true, .help = "output" },
-	{ .name = "by", .kind = VS_OPT_TEXT, .metavar = "RULE",
-	  .words = rules, .at = offsetof(struct args, by), .help = "rule" },
-	{ .name = "part", .kind = VS_OPT_PART, .metavar = "I/N",
-	  .at = offsetof(struct args, part), .help = "part" },
-};
+#include "tests/unit/opttable.h"
 
 static const struct vs_opt_group groups[] = {
 	{ .rows = rows, .n = VS_COUNT(rows) },
@@ -102,7 +74,7 @@ static void check_refusal(int rc, const struct vs_err *err)
 static void check_values(const struct args *a)
 {
 	require(a->guard == GUARD && a->end == GUARD, "a guard is overwritten");
-	require(a->k >= 1 && a->k <= K_MAX, "k");
+	require(a->k >= 1 && a->k <= OPTTABLE_K_MAX, "k");
 	require(a->ratio >= 0 && a->ratio <= 1, "ratio");
 	require(a->metric == VS_L2 || a->metric == VS_IP, "metric");
 	require(a->out == NULL || a->out[0] != '\0', "an empty text");

@@ -10,10 +10,9 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "cmd/opt.h"
 #include "vs/op.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 struct common {
 	bool quiet;
@@ -34,37 +33,13 @@ struct args {
 	struct vs_part part;
 };
 
-static const struct vs_opt_word metrics[] = { { "l2", VS_L2 },
-					      { "ip", VS_IP },
-					      { NULL, 0 } };
-static const struct vs_opt_word rules[] = { { "hash", 0 },
-					    { "range", 0 },
-					    { NULL, 0 } };
+#include "opttable.h"
 
-static const struct vs_opt rows[] = {
-	{ .letter = 'k', .kind = VS_OPT_U32, .metavar = "N",
-	  .at = offsetof(struct args, k),
-	  .given = offsetof(struct args, k_given), .min = 1, .max = 100,
-	  .def = "10", .help = "neighbours" },
-	{ .name = "seed", .kind = VS_OPT_U64, .metavar = "N",
-	  .at = offsetof(struct args, seed), .def = "1", .help = "seed" },
+/* The tools have their own --memory. */
+static const struct vs_opt sizes[] = {
 	{ .name = "memory", .kind = VS_OPT_SIZE, .metavar = "SIZE",
 	  .at = offsetof(struct args, memory), .min = 1024,
 	  .help = "ceiling" },
-	{ .name = "ratio", .kind = VS_OPT_RATIO, .metavar = "R",
-	  .at = offsetof(struct args, ratio), .def = "0.5",
-	  .help = "share" },
-	{ .name = "metric", .letter = 'm', .kind = VS_OPT_WORD,
-	  .metavar = "M", .words = metrics,
-	  .at = offsetof(struct args, metric), .def = "l2",
-	  .help = "metric" },
-	{ .name = "output", .letter = 'o', .kind = VS_OPT_TEXT,
-	  .metavar = "FILE", .at = offsetof(struct args, out),
-	  .required = true, .help = "output" },
-	{ .name = "by", .kind = VS_OPT_TEXT, .metavar = "RULE",
-	  .words = rules, .at = offsetof(struct args, by), .help = "rule" },
-	{ .name = "part", .kind = VS_OPT_PART, .metavar = "I/N",
-	  .at = offsetof(struct args, part), .help = "part" },
 };
 
 static const struct vs_opt shared[] = {
@@ -80,13 +55,14 @@ static const struct vs_opt shared[] = {
 };
 
 static const struct vs_opt_group groups[] = {
-	{ .rows = rows, .n = COUNT(rows) },
-	{ .rows = shared, .n = COUNT(shared),
+	{ .rows = rows, .n = N_OF(rows) },
+	{ .rows = sizes, .n = N_OF(sizes) },
+	{ .rows = shared, .n = N_OF(shared),
 	  .base = offsetof(struct args, common) },
 };
 
 static const struct vs_opt_set set = { .groups = groups,
-				       .n_groups = COUNT(groups),
+				       .n_groups = N_OF(groups),
 				       .operands = "FILE...",
 				       .min_operands = 0,
 				       .max_operands = 3 };
@@ -178,7 +154,7 @@ static void test_spellings(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT(lines); i++) {
+	for (i = 0; i < N_OF(lines); i++) {
 		parse(&p, lines[i]);
 		assert_int_equal(p.rc, 0);
 		assert_int_equal(p.args.k, 7);
@@ -274,11 +250,21 @@ static void test_nearest_name(void **state)
 		"aaaaaaaaaaaaaaaaa; --help lists the options");
 }
 
+static void assert_listed_once(const char *text, const struct vs_opt *row)
+{
+	char name[VS_OPT_NAME_MAX];
+	const char *at;
+
+	at = strstr(text, vs_opt_name(row, name));
+	assert_non_null(at);
+	assert_null(strstr(at + 1, name));
+}
+
 static void test_help_lists_every_row_once(void **state)
 {
 	struct parsed p;
 	char *text = NULL;
-	size_t size = 0, i;
+	size_t size = 0, g, i;
 	FILE *f = open_memstream(&text, &size);
 
 	(void)state;
@@ -288,17 +274,9 @@ static void test_help_lists_every_row_once(void **state)
 	p.args.common.threads = 6;
 	vs_opt_help(&set, &p.args, f);
 	assert_int_equal(fclose(f), 0);
-	for (i = 0; i < COUNT(rows) + COUNT(shared); i++) {
-		const struct vs_opt *row = i < COUNT(rows) ?
-						   &rows[i] :
-						   &shared[i - COUNT(rows)];
-		char name[VS_OPT_NAME_MAX];
-		const char *at;
-
-		at = strstr(text, vs_opt_name(row, name));
-		assert_non_null(at);
-		assert_null(strstr(at + 1, name));
-	}
+	for (g = 0; g < N_OF(groups); g++)
+		for (i = 0; i < groups[g].n; i++)
+			assert_listed_once(text, &groups[g].rows[i]);
 	assert_non_null(strstr(text, "neighbours [10]\n"));
 	assert_non_null(strstr(text, "ceiling [3.0 MiB]\n"));
 	assert_non_null(strstr(text, "threads [6]\n"));
