@@ -107,6 +107,8 @@ struct vs_settle {
 	/* Reads the row that stands there into row, as f32 or bytes of the
 	 * batch's rows.  May be called by several threads. */
 	int (*read)(void *arg, uint64_t where, void *row, struct vs_err *err);
+	/* Says that the row there will be read soon. */
+	void (*ahead)(void *arg, uint64_t where);
 	void *arg;
 };
 

@@ -6,6 +6,9 @@
 #include "vs/panel.h"
 #include "vs/par.h"
 
+/* Rows that are asked for before they are read: they lie anywhere. */
+#define AHEAD 8u
+
 struct settling {
 	const struct vs_ctx *ctx;
 	struct vs_batch *b;
@@ -44,6 +47,8 @@ static int settle_query(void *arg, size_t query, unsigned thread,
 	int rc;
 
 	for (i = 0; i < j->s->n && hit[i].id != VS_ID_NONE; i++) {
+		if (i + AHEAD < j->s->n && hit[i + AHEAD].id != VS_ID_NONE)
+			j->s->ahead(j->s->arg, where[i + AHEAD]);
 		rc = j->s->read(j->s->arg, where[i], row, err);
 		if (rc != 0)
 			return rc;

@@ -117,6 +117,9 @@ bool vs_shard_refines(const struct vs_shard *s)
 	return s->refines;
 }
 
+/* Of a row, most bytes that are asked for before it is read. */
+#define AHEAD_BYTES 256u
+
 /* The shards of a refinement. */
 struct reader {
 	struct vs_ctx *ctx;
@@ -162,6 +165,21 @@ static int read_fine(void *arg, uint64_t where, void *row, struct vs_err *err)
 	return vs_refine_read(r->ctx, r->shards[n], slot, row, err);
 }
 
+/* The head of a row; hardware goes on from there. */
+static void ahead_fine(void *arg, uint64_t where)
+{
+	const struct reader *r = arg;
+	uint64_t n = where >> VS_WHERE_SLOT_BITS;
+	uint64_t slot = where & (((uint64_t)1 << VS_WHERE_SLOT_BITS) - 1), at;
+	const struct vs_span *fine;
+
+	if (n >= r->n_shards || slot >= r->shards[n]->fine.count)
+		return;
+	fine = &r->shards[n]->fine;
+	for (at = 0; at < fine->item && at < AHEAD_BYTES; at += 64)
+		__builtin_prefetch(fine->p + slot * fine->item + at);
+}
+
 int vs_shards_refine(struct vs_ctx *ctx, struct vs_shard *const *shards,
 		     size_t n_shards, struct vs_settle *candidates,
 		     struct vs_batch *b, struct vs_err *err)
@@ -169,6 +187,7 @@ int vs_shards_refine(struct vs_ctx *ctx, struct vs_shard *const *shards,
 	struct reader r = { ctx, shards, n_shards };
 
 	candidates->read = read_fine;
+	candidates->ahead = ahead_fine;
 	candidates->arg = &r;
 	return vs_batch_settle(ctx, b, candidates, err);
 }
