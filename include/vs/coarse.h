@@ -82,7 +82,8 @@ int vs_coarse_assign_two(struct vs_ctx *ctx, const struct vs_coarse *c,
 struct vs_probe {
 	uint32_t n; /* 1..nlist */
 	/* 0: n.  Else the m nearest, m the largest so that
-	 * m (d_m / d_1)^taper <= n, where d is the squared distance to the centroid; of similarities
+	 * m (d_m / d_1)^taper <= n, where d is the squared distance to the
+	 * centroid; of similarities
 	 * |q| max |c| less the product, which of unit vectors is in proportion
 	 * to it. */
 	uint32_t taper; /* at most VS_TAPER_MAX */

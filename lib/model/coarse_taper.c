@@ -104,30 +104,34 @@ static double most_product(const struct vs_coarse_job *j,
 	return sqrt((double)norm2) * sqrt(j->c->max_norm2);
 }
 
-/* How many of n hits are no farther than the limit. */
-static size_t count_within(const struct vs_coarse_job *j,
-			   const struct vs_hit *h, size_t n, double most,
+/* What is known of the cells of a query: n_sure of them are within d_1 L(m)
+ * whatever m is from lo to hi, n others are hits. */
+struct near {
+	const struct vs_hit *hit;
+	size_t n, n_sure;
+	size_t lo, hi;
+	double nearest; /* d_1 */
+	double most;	/* most_product */
+};
+
+static size_t count_within(const struct vs_coarse_job *j, const struct near *c,
 			   double limit)
 {
-	size_t i, count = 0;
+	size_t i, count = c->n_sure;
 
-	for (i = 0; i < n; i++)
-		count += distance(j, h[i].key, most) <= limit;
+	for (i = 0; i < c->n; i++)
+		count += distance(j, c->hit[i].key, c->most) <= limit;
 	return count;
 }
 
-/* The m of canonical distances: n_sure cells are within any limit from lo to
- * hi, the others are hits.  nearest is d_1. */
-static size_t find_m(const struct vs_coarse_job *j, const struct vs_hit *h,
-		     size_t n, size_t n_sure, double most, double nearest,
-		     size_t lo, size_t hi)
+/* The m of canonical distances. */
+static size_t find_m(const struct vs_coarse_job *j, const struct near *c)
 {
-	size_t m;
+	size_t lo = c->lo, hi = c->hi, m;
 
 	while (lo < hi) {
 		m = lo + (hi - lo + 1) / 2;
-		if (n_sure + count_within(j, h, n, most,
-					  nearest * j->reach[m]) >= m)
+		if (count_within(j, c, c->nearest * j->reach[m]) >= m)
 			lo = m;
 		else
 			hi = m - 1;
@@ -178,28 +182,26 @@ static struct vs_hit find_nearest(const struct vs_coarse_job *j,
 	return best;
 }
 
-/* Parts the near cells by their scores: those up to `in` are written out, the
- * others up to `out` become hits; returns how many were written. */
-static size_t part_near(const struct vs_coarse_job *j,
-			struct vs_coarse_scratch *s,
-			const struct vs_coarse_row *r, double in, double out,
-			uint32_t *cells, size_t *n_open)
+/* Parts the near cells by their scores: those up to `in` are written to cells,
+ * the others up to `out` become hits. */
+static void part_near(const struct vs_coarse_job *j,
+		      struct vs_coarse_scratch *s,
+		      const struct vs_coarse_row *r, double in, double out,
+		      struct near *c)
 {
-	size_t x, n = 0;
+	uint32_t *cells = j->cells + r->i * j->nprobe;
 	float score;
+	size_t x;
 
-	*n_open = 0;
 	for (x = 0; x < s->n_near; x++) {
 		score = r->scores[s->near[x]];
 		if ((double)score <= in) {
-			cells[n++] = s->near[x];
+			cells[c->n_sure++] = s->near[x];
 		} else if (!((double)score > out)) {
-			s->hit[*n_open].id = s->near[x];
-			s->hit[(*n_open)++].key =
-				vs_coarse_key(j, r, s->near[x]);
+			s->hit[c->n].id = s->near[x];
+			s->hit[c->n++].key = vs_coarse_key(j, r, s->near[x]);
 		}
 	}
-	return n;
 }
 
 /* A float limit of scores is off by no more than this part of the zone, which
@@ -213,29 +215,28 @@ bool vs_coarse_taper_by_scores(const struct vs_coarse_job *j,
 	const double off = 0.5 + SCORE_ROUNDING;
 	float *held = (float *)(void *)s->hit; /* until hits come there */
 	uint32_t *out = j->cells + r->i * j->nprobe;
+	struct near c = { .hit = s->hit };
 	struct vs_hit first;
-	double nearest;
-	size_t x, lo, hi, n, n_open, m;
+	size_t x, m;
 
 	if (j->metric != VS_L2 || !isfinite(r->base) || !isfinite(r->zone))
 		return false;
 	first = find_nearest(j, s, r);
-	nearest = vs_f32_of_key(first.key, false);
+	c.nearest = vs_f32_of_key(first.key, false);
 	for (x = 0; x < s->n_near; x++)
 		held[x] = r->scores[s->near[x]];
-	lo = guess_m(j, r, held, s->n_near, nearest, off);
-	hi = guess_m(j, r, held, s->n_near, nearest, -off);
+	c.lo = guess_m(j, r, held, s->n_near, c.nearest, off);
+	c.hi = guess_m(j, r, held, s->n_near, c.nearest, -off);
 	/* What is within L(hi + 1), which is too strict, is within all others;
 	 * so it is fewer than m. */
-	n = part_near(j, s, r,
-		      nearest * j->reach[hi + 1] - r->base - off * r->zone,
-		      nearest * j->reach[lo] - r->base + off * r->zone, out,
-		      &n_open);
-	m = find_m(j, s->hit, n_open, n, 0, nearest, lo, hi);
-	if (m > n) {
-		vs_coarse_best_first(s->hit, n_open, m - n - 1);
-		for (x = 0; x < m - n; x++)
-			out[n + x] = (uint32_t)s->hit[x].id;
+	part_near(j, s, r,
+		  c.nearest * j->reach[c.hi + 1] - r->base - off * r->zone,
+		  c.nearest * j->reach[c.lo] - r->base + off * r->zone, &c);
+	m = find_m(j, &c);
+	if (m > c.n_sure) {
+		vs_coarse_best_first(s->hit, c.n, m - c.n_sure - 1);
+		for (x = 0; x < m - c.n_sure; x++)
+			out[c.n_sure + x] = (uint32_t)s->hit[x].id;
 	}
 	put_cells(j, out, m, (uint32_t)first.id);
 	return true;
@@ -246,11 +247,12 @@ void vs_coarse_taper(const struct vs_coarse_job *j, struct vs_coarse_scratch *s,
 {
 	uint32_t *out = j->cells + r->i * j->nprobe;
 	struct vs_hit first = s->hit[vs_coarse_best_of(s->hit, n)];
-	double most = most_product(j, r), nearest;
+	struct near c = { .hit = s->hit, .n = n, .lo = 1, .hi = n,
+			  .most = most_product(j, r) };
 	size_t m, i;
 
-	nearest = distance(j, first.key, most);
-	m = find_m(j, s->hit, n, 0, most, nearest, 1, n);
+	c.nearest = distance(j, first.key, c.most);
+	m = find_m(j, &c);
 	vs_coarse_best_first(s->hit, n, m - 1);
 	for (i = 0; i < m; i++)
 		out[i] = (uint32_t)s->hit[i].id;
