@@ -299,8 +299,10 @@ void vs_group_pq_limit(const struct vs_batch *b, struct vs_group *g,
 	}
 	c = (c + (fabs(c) + fabs(slope) * term_most) * LOWER) / q->step;
 	slope /= q->step;
-	/* A NaN lets every row pass; so must what leaves the floats. */
-	if (!(fabs(c) < 0x1p120) || !(fabs(slope) < 0x1p120))
+	/* A NaN lets every row pass; so must what leaves the floats: an
+	 * infinite term would reject its row whatever the limit is. */
+	if (!(fabs(c) < 0x1p120) || !(fabs(slope) < 0x1p120) ||
+	    !(term_most < 0x1p127))
 		c = INFINITY;
 	g->c[i] = (float)c;
 	g->g0[i] = (float)(isfinite(c) ? slope : 0);

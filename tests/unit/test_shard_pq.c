@@ -368,6 +368,53 @@ static void test_odd_scales(void **state)
 	tmpdir_remove(&dir);
 }
 
+/* Rows so far from their centroid that the square of it is no float, and
+ * queries that are not: no row may be lost to an infinite term. */
+static void place_far(struct gendata *g, float side)
+{
+	uint64_t i;
+
+	for (i = 0; i < g->n * g->dim; i++)
+		g->f32[i] = side * (i / g->dim % 2 ? -1.0f : 1.0f) *
+			    (3.86e18f + g->f32[i] * 1e12f);
+}
+
+static void test_infinite_terms(void **state)
+{
+	struct shape s = { "IVF1,PQ6x4fs", VS_L2, VS_F32, 24, 900, 15, 250 };
+	struct gendata g, q, rows;
+	struct vs_shard *shard;
+	struct tmpdir dir;
+	struct vs_model m;
+	struct vs_ctx ctx;
+	struct vs_err err;
+	const char *path;
+	uint32_t *cell = calloc(s.n, sizeof(*cell));
+
+	(void)state;
+	tmpdir_make(&dir);
+	path = tmpdir_file(&dir, "s.vss");
+	start(&ctx, 2);
+	gendata_make(&g, VS_F32, s.n, s.dim, s.levels, 1);
+	gendata_make(&rows, VS_F32, s.n, s.dim, s.levels, 1);
+	make_queries(&s, &q);
+	place_far(&g, 1);
+	place_far(&q, 0.2f);
+	make_model(&ctx, &g, s.metric, s.index, &m);
+	build(&ctx, path, &g, &m);
+	ok(vs_shard_open(&ctx, path, &shard, &err), &err);
+	decode(shard, m.pq.codebooks, m.centroids, &rows, cell);
+	assert_true(isinf(((const float *)(const void *)shard->terms.p)[0]));
+	vs_shard_close(&ctx, shard);
+	check_probes(&ctx, &s, path, &q, &rows, cell, 1);
+	free_model(&ctx, &m);
+	free(cell);
+	gendata_free(&g);
+	gendata_free(&q);
+	gendata_free(&rows);
+	tmpdir_remove(&dir);
+}
+
 static void slurp(const char *path, char **p, long *n)
 {
 	*p = malloc(8 << 20);
@@ -519,6 +566,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equals_brute_force),
 		cmocka_unit_test(test_odd_scales),
+		cmocka_unit_test(test_infinite_terms),
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_deep_check),
 	};
