@@ -143,6 +143,24 @@ struct partial {
 	bool *mine;          /* [block_rows]: those of this part */
 };
 
+/* The scale is that of the largest value when all vectors were read.  A larger
+ * one, in vectors that were changed since where the quick digest does not look,
+ * could make a sum overflow. */
+static int check_most(const struct partial *p, const struct vs_rows *rows,
+		      struct vs_err *err)
+{
+	const struct vs_kmeans_shape *s = &p->step.shape;
+	float most = vs_kmeans_most(rows);
+
+	if ((double)most * s->scale * (double)s->n < 0x1p62)
+		return 0;
+	return vs_fail(err, VS_EDATA,
+		       "%s: has a value of magnitude %g now, more than any "
+		       "when the first step was made; restore the vectors, or "
+		       "give another --steps directory",
+		       vs_vecs_name(p->t->vecs), (double)most);
+}
+
 /* What is held goes into the sums. */
 static int flush(struct partial *p, struct vs_err *err)
 {
@@ -153,6 +171,9 @@ static int flush(struct partial *p, struct vs_err *err)
 	rows.n = p->n;
 	if (rows.n == 0)
 		return 0;
+	rc = check_most(p, &rows, err);
+	if (rc != 0)
+		return rc;
 	rc = vs_coarse_assign(t->ctx, p->coarse, &rows, p->cell, p->dist, err);
 	if (rc == 0)
 		rc = vs_kmeans_sums_add(t->ctx, &p->step.shape, &rows, p->cell,

@@ -196,6 +196,29 @@ END
 	[[ $output == *"sums of other centroids, vectors"* ]]
 }
 
+# floats ROW VALUE: f.fvecs of 70000 x 16, of which one row is of VALUE.
+floats() {
+	python3 - "$@" <<'END'
+import struct, sys
+
+row, value = int(sys.argv[1]), float(sys.argv[2])
+with open("f.fvecs", "wb") as out:
+    for i in range(70000):
+        v = [(i * 37 + x * 11) % 101 - 50 for x in range(16)]
+        out.write(struct.pack("<i16f", 16, *([value] * 16 if i == row else v)))
+END
+}
+
+@test "a value too large for sums, in vectors that have changed, is refused" {
+	local a=(-q -i 'IVF4,Flat' --sample 70000 --steps d -o m.vsm f.fvecs)
+	floats -1 0
+	vs-train "${a[@]}" --reduce
+	floats 1060 1e30
+	run -65 vs-train "${a[@]}" --partial --part 0/1
+	[[ $output == *"f.fvecs: has a value of magnitude 1e+30 now"* ]]
+	[ ! -e d/sums-0000-00000-of-00001.vst ]
+}
+
 @test "a file that is damaged is refused, wherever it was hit" {
 	begun
 	vs-train "${args[@]}" --partial --part 2/3 b.bvecs
