@@ -36,6 +36,14 @@ holds() {
 	END
 }
 
+@test "one index twice, with other settings" {
+	peers --data "$data" --rows 2k --queries 50 --threads 1 \
+		--rounds 1 --faiss '' --hnswlib '' \
+		--ours IVF16,Flat:nprobe=1,4 IVF16,Flat:nprobe=9:taper=2
+	holds '[len(c["settings"]) for c in s] == [2, 1]'
+	holds 's[1]["settings"][0]["set"] == {"nprobe": 9, "taper": 2}'
+}
+
 @test "ours and theirs, in turn, each at its settings" {
 	run fast --faiss IVF4,Flat:nprobe=1..4 --hnswlib M16,efc200:ef=10,40 \
 		--faiss-python "$fakes" --hnswlib-python "$fakes" --singles 3
