@@ -27,7 +27,7 @@ setup() {
 }
 
 @test "--help shows the true defaults" {
-	vs-query --help | grep -qE '^  -k N .*\[10\]$'
+	vs-query --help | grep -qE '^  -k N .*\[10; with --radius'
 	vs-train --help | grep -qE '^ +--iterations N .*\[10\]$'
 	vs-train --help | grep -qE '^ +--seed N .*\[1\]$'
 	vs-train --help | tr -s ' \n' ' ' |
