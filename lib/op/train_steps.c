@@ -299,6 +299,22 @@ static int make_sums(struct partial *p, const char *path, struct vs_err *err)
 	return rc;
 }
 
+/* Compares the whole input with that of the step, not only the blocks of the
+ * quick digest. */
+static int recheck(struct partial *p, const char *path, struct vs_err *err)
+{
+	struct train *t = p->t;
+	struct vs_digest full;
+	int rc = vs_vecs_full_digest(t->ctx, t->vecs, &full, err);
+
+	if (rc != 0 || vs_digest_equal(&full, &p->step.input))
+		return rc;
+	return vs_fail(err, VS_EDATA,
+		       "%s: was made of other vectors than %s holds now; "
+		       "restore them, or give another --steps directory", path,
+		       vs_vecs_name(t->vecs));
+}
+
 /* Unless they are there. */
 static int want_sums(struct partial *p, struct vs_err *err)
 {
@@ -316,12 +332,15 @@ static int want_sums(struct partial *p, struct vs_err *err)
 	if (rc == 0 && !t->args->io.replace)
 		rc = vs_cont_done(t->ctx, path, &head, err);
 	if (rc == 1) {
+		rc = t->args->io.recheck ? recheck(p, path, err) : 0;
+		if (rc != 0)
+			goto out;
 		t->ctx->work.already = true;
 		vs_ctx_log(t->ctx, VS_LOG_INFO, "%s: already done", path);
-		rc = 0;
 	} else if (rc == 0) {
 		rc = make_sums(p, path, err);
 	}
+out:
 	vs_free(t->ctx, path);
 	return rc;
 }

@@ -219,6 +219,18 @@ END
 	[ ! -e d/sums-0000-00000-of-00001.vst ]
 }
 
+@test "--recheck compares the vectors whole before a part is done" {
+	local a=(-q -i 'IVF4,Flat' --steps d -o m.vsm f.fvecs)
+	floats -1 0
+	vs-train "${a[@]}" --reduce
+	vs-train "${a[@]}" --partial --part 0/1
+	vs-train "${a[@]}" --recheck --partial --part 0/1
+	floats 1060 7
+	vs-train "${a[@]}" --partial --part 0/1
+	run -65 vs-train "${a[@]}" --recheck --partial --part 0/1
+	[[ $output == *"sums-0000-00000-of-00001.vst: was made"* ]]
+}
+
 @test "a file that is damaged is refused, wherever it was hit" {
 	begun
 	vs-train "${args[@]}" --partial --part 2/3 b.bvecs
