@@ -123,6 +123,11 @@ static int repair_empty(struct vs_ctx *ctx, const struct vs_kmeans_shape *s,
 	for (c = 0; c < s->nlist; c++) {
 		if (size[c] != 0)
 			continue;
+		/* A donor can take a look at all cells. */
+		if (vs_ctx_stopping(ctx)) {
+			vs_free(ctx, size);
+			return vs_fail(err, VS_EAGAIN, "stopped; run again");
+		}
 		donor = pick_donor(s, start, size, &rng);
 		a = centroids + (size_t)c * dim;
 		b = centroids + (size_t)donor * dim;

@@ -12,7 +12,7 @@
 
 #include "tests/unit/gendata.h"
 #include "vs/kern.h"
-#include "vs/kmeans.h"
+#include "vs/kmeans_step.h"
 #include "vs/mem.h"
 
 static void start(struct vs_ctx *ctx)
@@ -284,6 +284,38 @@ static void test_stop(void **state)
 	gendata_free(&g);
 }
 
+/* Cells without rows are refilled one by one, which can take long when nearly
+ * all rows are equal: a stop ends that, too. */
+static void test_stop_while_refilling(void **state)
+{
+	struct vs_kmeans_shape shape = { .nlist = 100, .dim = 1, .n = 300,
+					 .scale = 1 };
+	struct vs_kmeans_state k = { .objective = -1 };
+	struct vs_kmeans_result r = { 0 };
+	struct vs_kmeans_sums sums;
+	float centroids[100] = { 0 };
+	struct vs_ctx ctx;
+	struct vs_err err;
+	atomic_int stop;
+	bool done;
+
+	(void)state;
+	start(&ctx);
+	atomic_init(&stop, 1);
+	ctx.stop = &stop;
+	k.centroids = centroids;
+	assert_int_equal(vs_kmeans_sums_alloc(&ctx, &shape, &sums, &err), 0);
+	sums.size[7] = shape.n;
+	assert_int_equal(vs_kmeans_step(&ctx, &shape, &sums, 5, &k, &r, &done,
+					&err), VS_EAGAIN);
+	ctx.stop = NULL;
+	assert_int_equal(vs_kmeans_step(&ctx, &shape, &sums, 5, &k, &r, &done,
+					&err), 0);
+	assert_int_equal(r.n_repaired, 99);
+	vs_kmeans_sums_free(&ctx, &sums);
+	assert_int_equal(ctx.mem_now, 0);
+}
+
 /* Keeps one state, that before iteration at. */
 struct kept {
 	struct vs_kmeans_state state;
@@ -387,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_memory_of_small_ones),
 		cmocka_unit_test(test_too_few_rows_are_refused),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_while_refilling),
 		cmocka_unit_test(test_goes_on),
 	};
 
