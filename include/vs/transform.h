@@ -38,7 +38,10 @@ int vs_transform_check(const struct vs_factory *f, enum vs_metric metric,
 
 /* Rows that training it is worth; 0: it does not look at rows. */
 uint64_t vs_transform_sample(const struct vs_factory *f, uint32_t dim);
-/* The least memory that training takes beside the rows. */
+/* The memory of a transform, with the least that applying it takes beside the
+ * rows and what they become. */
+uint64_t vs_transform_held_bytes(const struct vs_factory *f, uint32_t dim);
+/* The least memory that training takes beside the rows, with the above. */
 uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim,
 			    uint64_t n_rows);
 

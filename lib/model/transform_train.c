@@ -4,6 +4,7 @@
 
 #include "opq.h"
 #include "transform_int.h"
+#include "vs/kern.h"
 #include "vs/linalg.h"
 #include "vs/mem.h"
 #include "vs/num.h"
@@ -34,14 +35,29 @@ static uint64_t opq_rows(uint64_t n_rows)
 	return n_rows / vs_div_up(n_rows, OPQ_ROWS);
 }
 
+#define HEADS 4096 /* structures, and the heads of some blocks of memory */
+
+uint64_t vs_transform_held_bytes(const struct vs_factory *f, uint32_t dim)
+{
+	uint64_t d = vs_transform_dim(f, dim);
+	uint64_t row = dim + vs_panels_of(d) * VS_PANEL_ROWS;
+	uint64_t matrices = vs_panels_of(d) * VS_PANEL_ROWS * dim + d * dim;
+
+	if (!vs_factory_has_transform(f))
+		return 0;
+	if (f->rotation != VS_ROT_NONE)
+		row += matrices + dim;
+	return row * sizeof(float) + HEADS;
+}
+
 uint64_t vs_transform_bytes(const struct vs_factory *f, uint32_t dim,
 			    uint64_t n_rows)
 {
 	uint64_t d = vs_transform_dim(f, dim), most = d > dim ? d : dim, need;
-	uint64_t kept = 2 * d * dim * sizeof(float) + dim * sizeof(float);
+	uint64_t kept = vs_transform_held_bytes(f, dim);
 
 	if (f->rotation == VS_ROT_NONE)
-		return 0;
+		return kept;
 	/* Three square matrices and what the eigenvectors take. */
 	need = kept + 3 * most * most * sizeof(double) +
 	       vs_covariance_bytes(dim) + vs_eigen_bytes((size_t)most);

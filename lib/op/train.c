@@ -100,22 +100,23 @@ static uint64_t memory_need(const struct train *t)
 {
 	struct vs_rows rows = vs_train_rows(t);
 	uint64_t raw = t->n_sample * vs_train_row_bytes(t), inner = raw;
-	uint64_t kept = 0, need = 0;
+	uint64_t held = vs_transform_held_bytes(&t->index, t->model.dim);
+	uint64_t need = 0;
 
 	if (vs_factory_has_transform(&t->index)) {
-		kept = vs_transform_bytes(&t->index, t->model.dim,
-					  t->n_sample);
 		inner = t->n_sample * rows.dim * sizeof(float);
-		need = raw + max_u64(inner, kept);
+		need = vs_transform_bytes(&t->index, t->model.dim,
+					  t->n_sample);
+		need = raw + max_u64(inner + held, need);
 	}
 	if (vs_train_wants_norms(t))
 		inner += t->n_sample * sizeof(float);
 	if (t->index.family == VS_FAMILY_IVF)
-		need = max_u64(need, inner + kept +
+		need = max_u64(need, inner + held +
 				     vs_kmeans_bytes(&rows, t->index.nlist,
 						     t->two_level));
 	if (vs_factory_has_pq(&t->index))
-		need = max_u64(need, inner + kept +
+		need = max_u64(need, inner + held +
 				     vs_train_codes_bytes(&t->model,
 							  t->n_sample));
 	return max_u64(need, raw) + vs_train_ranges_bytes(t->ctx, &t->ranges);
@@ -333,7 +334,8 @@ static int plan(struct train *t, struct vs_err *err)
 	p->dim = t->model.dim;
 	p->dtype = t->model.dtype;
 	p->n_passes = 1;
-	p->memory = memory_need(t);
+	p->memory = max_u64(memory_need(t) + atomic_load(&t->ctx->mem_now),
+			    atomic_load(&t->ctx->mem_peak));
 	if (t->index.family == VS_FAMILY_IVF)
 		vs_cont_sizes_raw(&sizes, (uint64_t)t->index.nlist *
 						  t->model.inner * 4);

@@ -111,6 +111,9 @@ uint64_t vs_train_codes_bytes(const struct vs_model *m, uint64_t n_rows)
 	if (m->index.family == VS_FAMILY_IVF)
 		assign = vs_coarse_bytes(m->index.nlist, m->inner) + n * 4 +
 			 2 * VS_ALIGN;
+	/* Beside the centroids, which are there by then. */
+	learn += (uint64_t)m->index.nlist * m->inner * sizeof(float);
+	assign += (uint64_t)m->index.nlist * m->inner * sizeof(float);
 	books = vs_pq_codebook_count(&shape) * sizeof(float) + 2 * VS_ALIGN;
 	return books + n * m->inner * sizeof(float) + 2 * VS_ALIGN +
 	       (learn > assign ? learn : assign);

@@ -149,6 +149,18 @@ near() {
 	[ "$off" -le 65536 ] || [ $((off * 5)) -le "$used" ]
 }
 
+@test "a training keeps within the memory that its plan names" {
+	local index
+
+	for index in IVF64,Flat L2norm,IVF4,Flat OPQ16,PQ16 IVF16,PQ16x4fs \
+		PCA32,IVF16,SQ8 L2norm,IVF8,PQ8; do
+		plan_of vs-train -i $index -o m.vsm "$data/base.bvecs"
+		vs-train -q --replace -i $index -o m.vsm "$data/base.bvecs" \
+			--memory "$(value memory_bytes)"
+		rm m.vsm
+	done
+}
+
 @test "searches count the work areas of their output" {
 	vs-train -q -i IVF256,Flat -o a.vsm "$data/base.bvecs"
 	vs-build -q -M a.vsm -o ivf.vss "$data/base.bvecs"
