@@ -314,6 +314,13 @@ static int find_transform(struct build *b, struct vs_err *err)
 	return rc;
 }
 
+/* Whether vectors stand in it as halves, beside codes or alone. */
+static bool has_halves(const struct vs_factory *index)
+{
+	return index->code == VS_CODE_SQFP16 ||
+	       index->refine == VS_REFINE_SQFP16;
+}
+
 /* Builds from src, or from what a transform makes of it. */
 static int build_from(struct build *b, const struct vs_source *src,
 		      struct vs_err *err)
@@ -322,7 +329,7 @@ static int build_from(struct build *b, const struct vs_source *src,
 	int rc = find_transform(b, err);
 
 	if (rc == 0 && b->spec.transform != NULL) {
-		b->turned.halves = b->spec.index.code == VS_CODE_SQFP16;
+		b->turned.halves = has_halves(&b->spec.index);
 		rc = vs_op_turned_source(&b->turned, b->ctx, src,
 					 b->spec.transform, &turned, err);
 		src = &turned;
@@ -352,7 +359,7 @@ static int build(struct build *b, struct vs_err *err)
 	b->rows.stream.refuse_zeros = b->spec.metric == VS_COSINE &&
 				      b->args->io.zero == VS_ZERO_REFUSE;
 	/* After a transform its results must fit. */
-	b->rows.stream.refuse_wide = b->spec.index.code == VS_CODE_SQFP16 &&
+	b->rows.stream.refuse_wide = has_halves(&b->spec.index) &&
 				     !vs_factory_has_transform(&b->spec.index);
 	b->spec.model = b->model;
 	b->spec.how = vs_op_how(b->args->io.replace);

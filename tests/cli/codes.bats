@@ -101,3 +101,18 @@ setup() {
 	run vs-build -i PCA2,SQ8,RFlat -o p.vss f.fvecs
 	[ "$status" -eq 2 ]
 }
+
+@test "a value that no half holds is refused beside codes, too" {
+	for index in 'SQ8,Refine(SQfp16)' 'PQ2,Refine(SQfp16)' \
+		'IVF4,PQ2,Refine(SQfp16)' 'OPQ2,PQ2,Refine(SQfp16)'; do
+		rm -f a.vss
+		vs-train -q --replace -i "$index" -o big.vsm big.fvecs
+		run vs-build -q -M big.vsm -o a.vss big.fvecs
+		[ "$status" -eq 65 ]
+		[[ $output == *"halves go to 65504"* ]]
+		[ ! -e a.vss ]
+	done
+	# Where no halves are, it is as good as any.
+	vs-train -q --replace -i PQ2,RFlat -o big.vsm big.fvecs
+	vs-build -q -M big.vsm -o a.vss big.fvecs
+}
