@@ -213,7 +213,8 @@ static int learn_codes(struct train *t, struct vs_model_notes *notes,
 		       struct vs_err *err)
 {
 	struct vs_train_codes codes = { vs_train_rows(t), t->norms,
-					t->args->seed };
+					t->args->seed,
+					vs_vecs_name(t->vecs) };
 
 	if (!vs_factory_has_pq(&t->index))
 		return 0;

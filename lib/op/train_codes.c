@@ -3,6 +3,7 @@
  */
 #include "train_codes.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "vs/mem.h"
@@ -70,6 +71,25 @@ static int to_differences(struct vs_ctx *ctx, const struct vs_model *m,
 	return rc;
 }
 
+/* Lengths, and differences from centroids, can leave the range of floats where
+ * values do not. */
+static int check_finite(const struct vs_rows *rows, const char *name,
+			struct vs_err *err)
+{
+	const float *v = rows->p;
+	uint64_t n = rows->n * rows->dim, i;
+
+	for (i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			return vs_fail(err, VS_EDATA,
+				       "%s: the lengths of rows, or what they "
+				       "differ by from the centroids of their "
+				       "cells, leave the range of floats; "
+				       "expected smaller values: scale all of "
+				       "them down", name);
+	return 0;
+}
+
 int vs_train_codes(struct vs_ctx *ctx, const struct vs_train_codes *t,
 		   struct vs_model *m, double *error, struct vs_err *err)
 {
@@ -91,6 +111,8 @@ int vs_train_codes(struct vs_ctx *ctx, const struct vs_train_codes *t,
 		for (i = 0; i < rows.n; i++)
 			take(t, i, taken + i * m->inner);
 	rows.p = taken;
+	if (rc == 0)
+		rc = check_finite(&rows, t->name, err);
 	if (rc == 0)
 		rc = vs_pq_train(ctx, &rows, &params, &m->pq, error, err);
 	vs_free(ctx, taken);

@@ -14,6 +14,7 @@ struct vs_train_codes {
 	 * not; NULL: nothing. */
 	const float *norms;
 	uint64_t seed;
+	const char *name; /* of the vectors, for messages */
 };
 
 /* Fills model->pq, whose centroids are there if the index has any; *error is

@@ -81,3 +81,21 @@ setup() {
 	vs-query -q -o p.ivecs p.vss q.bvecs
 	vs-eval recall --truth flat.ivecs --min-recall 0.6 p.ivecs
 }
+
+@test "rows whose lengths or differences are no floats are refused" {
+	python3 - <<'END'
+import struct
+
+with open("far.fvecs", "wb") as out:
+    for i in range(300):
+        v = [i % 7 * 1e30 + (3e38 if i > 0 else -3e38)] * 8
+        out.write(struct.pack("<i8f", 8, *v))
+END
+	for index in PQ4x4fs IVF1,PQ4x4fs; do
+		run -65 vs-train -q -i $index -m ip -o m.vsm far.fvecs
+		[[ $output == *"far.fvecs"*"leave the range of floats"* ]]
+	done
+	run -65 vs-train -q -i IVF1,PQ4x4fs -o m.vsm far.fvecs
+	[[ $output == *"far.fvecs"*"leave the range of floats"* ]]
+	vs-train -q -i PQ4x4fs -o m.vsm far.fvecs
+}

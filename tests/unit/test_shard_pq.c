@@ -58,7 +58,7 @@ static void make_model(struct vs_ctx *ctx, const struct gendata *g,
 {
 	float *wide = widened(g, metric), *norms = NULL;
 	struct vs_rows rows = { wide, g->n, g->dim, VS_F32 };
-	struct vs_train_codes codes = { rows, NULL, 5 };
+	struct vs_train_codes codes = { rows, NULL, 5, "rows" };
 	struct vs_kmeans_params p = { .iterations = 4, .seed = 1 };
 	struct vs_kmeans_result r;
 	struct vs_err err;
