@@ -92,10 +92,10 @@ with open("far.fvecs", "wb") as out:
         out.write(struct.pack("<i8f", 8, *v))
 END
 	for index in PQ4x4fs IVF1,PQ4x4fs; do
-		run -65 vs-train -q -i $index -m ip -o m.vsm far.fvecs
+		run -65 vs-train -q -i $index -m ip -o far.vsm far.fvecs
 		[[ $output == *"far.fvecs"*"leave the range of floats"* ]]
 	done
-	run -65 vs-train -q -i IVF1,PQ4x4fs -o m.vsm far.fvecs
+	run -65 vs-train -q -i IVF1,PQ4x4fs -o far.vsm far.fvecs
 	[[ $output == *"far.fvecs"*"leave the range of floats"* ]]
-	vs-train -q -i PQ4x4fs -o m.vsm far.fvecs
+	vs-train -q -i PQ4x4fs -o far.vsm far.fvecs
 }
