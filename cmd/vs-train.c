@@ -6,6 +6,7 @@ struct args {
 	struct vs_train_args op;
 	bool partial;
 	bool reduce;
+	bool checkpoint_given;
 };
 
 static const struct vs_opt_word words_kmeans[] = {
@@ -48,6 +49,7 @@ static const struct vs_opt rows[] = {
 	  .help = "with these: where the tasks leave files for each other" },
 	{ .name = "checkpoint-every", .kind = VS_OPT_U32, .metavar = "SECS",
 	  .at = offsetof(struct args, op.checkpoint_secs), .max = 1000000,
+	  .given = offsetof(struct args, checkpoint_given),
 	  .def = "5", .help = "seconds between checkpoints, at least" },
 	VS_ROW_OUT(struct args, io.out, "MODEL", "the model, NAME.vsm"),
 	VS_ROW_PLAN(struct args),
@@ -86,6 +88,10 @@ static int choose_half(struct args *a, struct vs_err *err)
 		return vs_fail(err, VS_EUSAGE, "--partial without --part I/N");
 	if (!a->partial && a->op.part.n != 0)
 		return vs_fail(err, VS_EUSAGE, "--part without --partial");
+	if (half && a->checkpoint_given)
+		return vs_fail(err, VS_EUSAGE, "--checkpoint-every with "
+			       "--partial or --reduce, whose files between "
+			       "steps are the checkpoints; leave it out");
 	a->op.half = a->partial ? VS_TRAIN_PARTIAL :
 		     a->reduce	? VS_TRAIN_REDUCE :
 				  VS_TRAIN_WHOLE;

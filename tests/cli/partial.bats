@@ -270,6 +270,8 @@ END
 	[[ $output == *"--kmeans flat"* ]]
 	run -2 vs-train "${args[@]}" --nonfinite drop --reduce b.bvecs
 	run -2 vs-train "${args[@]}" --plan --reduce b.bvecs
+	run -2 vs-train "${args[@]}" --checkpoint-every 5 --reduce b.bvecs
+	[[ $output == *"leave it out"* ]]
 	for index in IVF20,PQ16 PCA8,IVF20,Flat PQ16; do
 		run -2 vs-train -q -i $index --steps d -o n.vsm --reduce \
 			b.bvecs
