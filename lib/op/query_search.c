@@ -63,6 +63,7 @@ static int append(struct vs_search *s, const struct vs_batch *b,
 	uint64_t i;
 	int rc = 0;
 
+	s->n_listed += s->k == 0 ? n : 0;
 	if (s->args->self)
 		return s->k != 0 ? vs_search_self_append(s, hits, n, err) :
 				   vs_search_self_append_lists(s, b, n, err);
@@ -72,7 +73,6 @@ static int append(struct vs_search *s, const struct vs_batch *b,
 		hits = vs_batch_list(b, i, &n_hits);
 		rc = vs_sink_append_list(s->ctx, s->sink, hits, n_hits, err);
 	}
-	s->n_listed += n;
 	return rc;
 }
 

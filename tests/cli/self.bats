@@ -144,6 +144,20 @@ same() {
 	"$VS_TOP/tests/format/vsformat.py" hits out/r.vsh | cmp - out/r.tsv
 }
 
+@test "a list without room is refused by the number of its query" {
+	$VECS convert "$DATA/base.bvecs" out/b.bvecs 0 100
+	$VECS convert "$DATA/base.bvecs" out/same.bvecs 100 1
+	for _ in {1..16}; do
+		cat out/same.bvecs out/same.bvecs >out/twice.bvecs
+		mv out/twice.bvecs out/same.bvecs
+	done
+	cat out/same.bvecs >>out/b.bvecs
+	vs-build -q -i Flat -o out/f.vss out/b.bvecs
+	run -71 vs-query -q --self --radius 0 --memory 3M -o out/x.tsv \
+		out/f.vss
+	[[ $output == *"query 100 has more than "*"within the radius"* ]]
+}
+
 @test "neither threads, instruction sets nor memory change a byte" {
 	for w in -t1 -t3 --memory=2M; do
 		vs-query -q --self -k 5 -p nprobe=3 $w -o out/a.tsv --replace \
