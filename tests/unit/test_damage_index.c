@@ -80,6 +80,7 @@ static int search(struct vs_ctx *ctx, struct vs_shard *s,
 	struct vs_batch_spec spec = { .metric = h->metric,
 				      .dtype = vs_shard_row_dtype(s),
 				      .k = K,
+				      .unique = vs_shard_index(s)->soar,
 				      .keep_where = vs_shard_refines(s) };
 	struct vs_rows centroids = { NULL, nlist, h->dim, VS_F32 };
 	struct vs_coarse *coarse = NULL;
@@ -221,6 +222,18 @@ static void make_shard(struct vs_ctx *ctx, const char *path,
 		fail_msg("%s", err.msg);
 }
 
+/* The same with rows in two cells each. */
+static void make_twice(struct vs_ctx *ctx, const char *path,
+		       struct gendata *g, const struct vs_model *m)
+{
+	struct vs_model two = *m;
+	struct vs_err err;
+
+	if (vs_factory_parse("IVF3_SOAR,Flat", &two.index, &err) != 0)
+		fail_msg("%s", err.msg);
+	make_shard(ctx, path, g, &two);
+}
+
 static void damage(const char *name, const char *path, struct reader *r)
 {
 	struct damage d = { .name = name, .use = use, .arg = r };
@@ -271,7 +284,7 @@ static void each_kind(void (*run)(const char *, const char *,
 	struct gendata g;
 	struct vs_model m;
 	struct vs_ctx ctx;
-	const char *model, *ivf, *flat, *fine, *coded;
+	const char *model, *ivf, *flat, *fine, *coded, *twice;
 	enum vs_dtype wanted;
 	unsigned t;
 
@@ -283,6 +296,7 @@ static void each_kind(void (*run)(const char *, const char *,
 		flat = tmpdir_file(&dir, "flat.vss");
 		fine = tmpdir_file(&dir, "fine.vss");
 		coded = tmpdir_file(&dir, "coded.vss");
+		twice = tmpdir_file(&dir, "twice.vss");
 		gendata_make(&g, types[t], 40, 5, 250, 1);
 		gendata_make(&r.queries, types[t], N_QUERIES, 5, 250, 2);
 		make_model(&ctx, model, &g, 3, &m);
@@ -299,6 +313,9 @@ static void each_kind(void (*run)(const char *, const char *,
 			run("f32 refined shard of codes", fine, &r);
 			vs_code8_free(&ctx, &m.ranges);
 		}
+		make_twice(&ctx, twice, &g, &m);
+		run(t ? "f32 shard of rows in two cells" :
+			"u8 shard of rows in two cells", twice, &r);
 		make_codebooks(&ctx, &g, t ? "IVF3,PQ5x4fs" : "IVF3,PQ1",
 			       &m);
 		make_shard(&ctx, coded, &g, &m);
